@@ -1,0 +1,1 @@
+"""The matter: notes, melodies, piano rolls and compositions as frozen values, and their files."""

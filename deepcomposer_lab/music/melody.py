@@ -1,0 +1,107 @@
+"""Melody: what a learner plays or picks, the input of every technique."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from deepcomposer_lab.music.metre import MetreChange, TempoChange
+from deepcomposer_lab.music.note import Note
+
+
+@dataclass(frozen=True, slots=True)
+class Melody:
+    """A line of notes with its tempo and metre. A value: editing returns a new melody.
+
+    Notes may overlap (somebody plays a chord); techniques that need one voice say how they pick it. An empty melody
+    is falsy, so that `keyboard.melody or sample_melody("ode_to_joy")` always gives something to compose with.
+
+    Parameters
+    ----------
+    notes : iterable of Note
+        Stored sorted by onset, then pitch.
+    bpm : float
+        Tempo in beats (quarter notes) a minute.
+    metre : MetreChange
+        One metre throughout; its onset is 0.
+    pickup : float
+        Beats before the first full bar.
+    program : int
+        General MIDI instrument, 0–127; 0 is the grand piano.
+    title : str
+        Name shown to people.
+    """
+
+    notes: tuple[Note, ...] = ()
+    bpm: float = 100.0
+    metre: MetreChange = MetreChange()
+    pickup: float = 0.0
+    program: int = 0
+    title: str = "Melody"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "notes", tuple(sorted(self.notes)))
+        object.__setattr__(self, "bpm", TempoChange(0, self.bpm).bpm)  # checks the range
+        if self.metre.onset != 0:
+            raise ValueError(f"A melody's metre holds from beat 0; got one that starts at {self.metre.onset}.")
+
+    def __len__(self) -> int:
+        return len(self.notes)
+
+    def __bool__(self) -> bool:
+        return bool(self.notes)
+
+    def __iter__(self) -> Iterator[Note]:
+        return iter(self.notes)
+
+    @property
+    def end(self) -> float:
+        """The beat at which the last note ends; 0 when empty."""
+        return max((note.offset for note in self.notes), default=0.0)
+
+    def with_notes(self, notes: Iterable[Note]) -> Melody:
+        """Return the melody with other notes and all else kept."""
+        return replace(self, notes=tuple(notes))
+
+    def with_tempo(self, bpm: float) -> Melody:
+        """Return the melody at `bpm` beats a minute; beats stay where they are."""
+        return replace(self, bpm=bpm)
+
+    def transpose(self, semitones: int) -> Melody:
+        """Return the melody `semitones` higher (lower when negative); the studio offers −12…+12.
+
+        Raises
+        ------
+        ValueError
+            When a note would leave MIDI's 0–127; no note is dropped or wrapped.
+        """
+        return self.with_notes(note.transpose(semitones) for note in self.notes)
+
+    def trim(self, start: float, end: float) -> Melody:
+        """Return what sounds in [start, end), in beats, moved so that `start` becomes beat 0.
+
+        Notes that cross a border are cut at it. The pickup keeps the bar lines where the notes had them.
+        """
+        return replace(
+            self, notes=trimmed(self.notes, start, end), pickup=trimmed_pickup((self.metre,), self.pickup, start)
+        )
+
+
+def trimmed(notes: Iterable[Note], start: float, end: float) -> tuple[Note, ...]:
+    """Return the parts of `notes` that sound in [start, end), with `start` moved to beat 0."""
+    if not 0 <= start < end:
+        raise ValueError(f"trim needs 0 ≤ start < end, in beats; got start {start} and end {end}.")
+    return tuple(
+        replace(note, onset=max(note.onset, start) - start, duration=min(note.offset, end) - max(note.onset, start))
+        for note in notes
+        if note.onset < end and note.offset > start
+    )
+
+
+def trimmed_pickup(metres: tuple[MetreChange, ...], pickup: float, start: float) -> float:
+    """Return the beats from `start` to the next bar line; 0 when `start` is on one."""
+    from deepcomposer_lab.music.metre import bar_starts
+
+    bars = bar_starts(metres, pickup, start + max(metre.bar_beats for metre in metres) * 2 + pickup)
+    following = next((bar for bar in bars if bar >= start - 1e-6), start)
+    return max(0.0, following - start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,9 +15,10 @@ from deepcomposer_lab.music.metre import (
     TempoChange,
     bar_starts,
     beats_to_seconds,
+    checked_pickup,
     metre_at,
 )
-from deepcomposer_lab.music.note import Note
+from deepcomposer_lab.music.note import Note, checked_program
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,7 @@ class Track:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "notes", tuple(sorted(self.notes)))
-        if not 0 <= self.program <= 127:
-            raise ValueError(f"A General MIDI program lies in 0–127 (0 is the grand piano); got {self.program}.")
+        object.__setattr__(self, "program", checked_program(self.program))
 
     @property
     def end(self) -> float:
@@ -89,6 +89,17 @@ class CompositionStep:
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
         object.__setattr__(self, "remarks", tuple(self.remarks))
 
+    def __hash__(self) -> int:
+        # Parameters may hold lists and stay out; equal steps still share a hash.
+        return hash((self.technique, self.model, self.version, self.weights_sha256, self.seed, self.remarks))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only view cannot be pickled or deep-copied; a plain dict can.
+        values = (getattr(self, name.name) for name in fields(self))
+        return CompositionStep, tuple(
+            dict(value) if isinstance(value, Mapping) else value for value in values
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Composition:
@@ -127,6 +138,7 @@ class Composition:
             metres = (*COMMON_TIME, *metres)
         object.__setattr__(self, "tempos", tempos)
         object.__setattr__(self, "metres", metres)
+        object.__setattr__(self, "pickup", checked_pickup(self.pickup))
 
     @classmethod
     def from_melody(cls, melody: Melody, track_name: str = "Melody") -> Composition:
@@ -180,7 +192,7 @@ class Composition:
         return replace(self, tempos=(TempoChange(0, bpm),))
 
     def transpose(self, semitones: int) -> Composition:
-        """Return the composition `semitones` higher (lower when negative); drums stay, their pitches are not tones.
+        """Return the composition `semitones` higher (lower when negative); drums stay: they are not tones.
 
         Raises
         ------
@@ -195,25 +207,28 @@ class Composition:
     def trim(self, start: float, end: float) -> Composition:
         """Return what sounds in [start, end), in beats, moved so that `start` becomes beat 0.
 
-        Notes that cross a border are cut at it; tempo and metre at `start` carry over, and bar lines stay where the
-        notes had them.
+        Notes that cross a border are cut at it; tempo and metre at `start` carry over, and bar lines stay where
+        the notes had them.
         """
-        tracks = tuple(track.with_notes(trimmed(track.notes, start, end)) for track in self.tracks)
         tempo = [change for change in self.tempos if change.onset <= start][-1]
         metre = metre_at(self.metres, start)
+        tempos = (change for change in self.tempos if start < change.onset < end)
+        metres = (
+            change for change in self.metres if metre.onset < change.onset and start < change.onset < end
+        )
         return replace(
             self,
-            tracks=tracks,
-            tempos=(
-                replace(tempo, onset=0),
-                *(replace(change, onset=change.onset - start) for change in self.tempos if start < change.onset < end),
-            ),
-            metres=(
-                replace(metre, onset=0),
-                *(replace(change, onset=change.onset - start) for change in self.metres if start < change.onset < end),
-            ),
+            tracks=tuple(track.with_notes(trimmed(track.notes, start, end)) for track in self.tracks),
+            tempos=(replace(tempo, onset=0), *(replace(new, onset=new.onset - start) for new in tempos)),
+            metres=(replace(metre, onset=0), *(replace(new, onset=new.onset - start) for new in metres)),
             pickup=trimmed_pickup(self.metres, self.pickup, start),
         )
+
+    def to_musicxml(self) -> bytes:
+        """Return the piece as MusicXML, for notation programs; see `deepcomposer_lab.music.musicxml`."""
+        from deepcomposer_lab.music.musicxml import to_musicxml
+
+        return to_musicxml(self)
 
 
 def as_composition(music: Melody | Composition) -> Composition:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from deepcomposer_lab.music.metre import MetreChange, TempoChange
-from deepcomposer_lab.music.note import Note
+from deepcomposer_lab.music.metre import COMMON_TIME, MetreChange, TempoChange, bar_starts, checked_pickup
+from deepcomposer_lab.music.note import Note, checked_program
+
+_EPSILON = 1e-6  # beats; a sliver this short comes from the rounding of a float sum, not from a player
 
 
 @dataclass(frozen=True, slots=True)
 class Melody:
     """A line of notes with its tempo and metre. A value: editing returns a new melody.
 
-    Notes may overlap (somebody plays a chord); techniques that need one voice say how they pick it. An empty melody
-    is falsy, so that `keyboard.melody or sample_melody("ode_to_joy")` always gives something to compose with.
+    Notes may overlap (somebody plays a chord); techniques that need one voice say how they pick it. An empty
+    melody is falsy, so that `keyboard.melody or sample_melody("ode_to_joy")` always gives something to
+    compose with.
 
     Parameters
     ----------
@@ -34,7 +37,7 @@ class Melody:
 
     notes: tuple[Note, ...] = ()
     bpm: float = 100.0
-    metre: MetreChange = MetreChange()
+    metre: MetreChange = COMMON_TIME[0]
     pickup: float = 0.0
     program: int = 0
     title: str = "Melody"
@@ -42,8 +45,10 @@ class Melody:
     def __post_init__(self) -> None:
         object.__setattr__(self, "notes", tuple(sorted(self.notes)))
         object.__setattr__(self, "bpm", TempoChange(0, self.bpm).bpm)  # checks the range
+        object.__setattr__(self, "pickup", checked_pickup(self.pickup))
+        object.__setattr__(self, "program", checked_program(self.program))
         if self.metre.onset != 0:
-            raise ValueError(f"A melody's metre holds from beat 0; got one that starts at {self.metre.onset}.")
+            raise ValueError(f"A melody's metre holds from beat 0; got one from beat {self.metre.onset}.")
 
     def __len__(self) -> int:
         return len(self.notes)
@@ -82,9 +87,8 @@ class Melody:
 
         Notes that cross a border are cut at it. The pickup keeps the bar lines where the notes had them.
         """
-        return replace(
-            self, notes=trimmed(self.notes, start, end), pickup=trimmed_pickup((self.metre,), self.pickup, start)
-        )
+        pickup = trimmed_pickup((self.metre,), self.pickup, start)
+        return replace(self, notes=trimmed(self.notes, start, end), pickup=pickup)
 
 
 def trimmed(notes: Iterable[Note], start: float, end: float) -> tuple[Note, ...]:
@@ -92,16 +96,16 @@ def trimmed(notes: Iterable[Note], start: float, end: float) -> tuple[Note, ...]
     if not 0 <= start < end:
         raise ValueError(f"trim needs 0 ≤ start < end, in beats; got start {start} and end {end}.")
     return tuple(
-        replace(note, onset=max(note.onset, start) - start, duration=min(note.offset, end) - max(note.onset, start))
-        for note in notes
-        if note.onset < end and note.offset > start
+        replace(note, onset=onset - start, duration=min(note.offset, end) - onset)
+        for note, onset in ((note, max(note.onset, start)) for note in notes)
+        if note.onset < end - _EPSILON and note.offset > start + _EPSILON
     )
 
 
 def trimmed_pickup(metres: tuple[MetreChange, ...], pickup: float, start: float) -> float:
     """Return the beats from `start` to the next bar line; 0 when `start` is on one."""
-    from deepcomposer_lab.music.metre import bar_starts
-
+    if start < pickup - _EPSILON:  # still inside the incomplete opening bar
+        return pickup - start
     bars = bar_starts(metres, pickup, start + max(metre.bar_beats for metre in metres) * 2 + pickup)
-    following = next((bar for bar in bars if bar >= start - 1e-6), start)
+    following = next((bar for bar in bars if bar >= start - _EPSILON), start)
     return max(0.0, following - start)

@@ -1,14 +1,16 @@
 """Metre and tempo: how beats group into bars, and how long they last.
 
-A piece carries its metre changes and tempo changes as tuples of values; these functions are the one place where
-bar lines are computed and where beats become seconds.
+A piece carries its metre changes and tempo changes as tuples of values; these functions are the one place
+where bar lines are computed and where beats become seconds.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+SLOWEST_BPM, FASTEST_BPM = 4, 1000
 _EPSILON = 1e-6  # beats; far below one MIDI tick, above the rounding of a float sum over a long piece
 
 
@@ -30,7 +32,9 @@ class MetreChange:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "onset", float(self.onset))
-        if self.onset < 0:
+        object.__setattr__(self, "numerator", int(self.numerator))
+        object.__setattr__(self, "denominator", int(self.denominator))
+        if not (math.isfinite(self.onset) and self.onset >= 0):
             raise ValueError(f"A metre takes hold at beat 0 or later; got {self.onset}.")
         if self.numerator < 1 or self.numerator > 255:
             raise ValueError(f"A metre's numerator lies in 1–255; got {self.numerator}.")
@@ -48,7 +52,10 @@ class MetreChange:
 
 @dataclass(frozen=True, slots=True, order=True)
 class TempoChange:
-    """From `onset` (in beats) on, `bpm` beats (quarter notes) a minute."""
+    """From `onset` (in beats) on, `bpm` beats (quarter notes) a minute, 4–1000.
+
+    The lower end is MIDI's: a beat is stored as at most 16,777,215 microseconds, 3.58 beats a minute.
+    """
 
     onset: float = 0.0
     bpm: float = 100.0
@@ -56,26 +63,40 @@ class TempoChange:
     def __post_init__(self) -> None:
         object.__setattr__(self, "onset", float(self.onset))
         object.__setattr__(self, "bpm", float(self.bpm))
-        if self.onset < 0:
+        if not (math.isfinite(self.onset) and self.onset >= 0):
             raise ValueError(f"A tempo takes hold at beat 0 or later; got {self.onset}.")
-        if not 1 <= self.bpm <= 1000:
-            raise ValueError(f"A tempo lies in 1–1000 beats a minute; got {self.bpm}.")
+        if not SLOWEST_BPM <= self.bpm <= FASTEST_BPM:
+            raise ValueError(f"A tempo lies in {SLOWEST_BPM}–{FASTEST_BPM} beats a minute; got {self.bpm}.")
 
 
 COMMON_TIME = (MetreChange(),)
 DEFAULT_TEMPO = (TempoChange(),)
 
 
+def checked_pickup(pickup: float) -> float:
+    """Return `pickup` as a float.
+
+    Raises
+    ------
+    ValueError
+        When it is negative or not finite.
+    """
+    pickup = float(pickup)
+    if not (math.isfinite(pickup) and pickup >= 0):
+        raise ValueError(f"A pickup is the beats before the first full bar, 0 or more; got {pickup}.")
+    return pickup
+
+
 def bar_starts(metres: Sequence[MetreChange], pickup: float, end: float) -> list[float]:
-    """Return the beat at which each bar starts, from the first bar that holds beat 0 to the last before `end`.
+    """Return the beat at which each bar starts, from the bar that holds beat 0 to the last before `end`.
 
     Parameters
     ----------
     metres : sequence of MetreChange
         Sorted by onset, the first at beat 0.
     pickup : float
-        Beats before the first full bar. When it is more than 0, the incomplete opening bar is the first entry (0.0)
-        and the first full bar starts at `pickup`.
+        Beats before the first full bar. When it is more than 0, the incomplete opening bar is the first entry
+        (0.0) and the first full bar starts at `pickup`.
     end : float
         Bars that start at or after this beat are left out; at least one bar is always returned.
 

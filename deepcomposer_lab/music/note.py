@@ -1,9 +1,9 @@
 """Note: the smallest piece of music, one pitch sounding for a while.
 
-Units of the whole package, stated once: inside, musical time is counted in **beats**, and one beat is one quarter
-note, in every metre. Intervals are **half-open**: a note sounds on [onset, onset + duration), so a note that ends
-at beat 2 and another that starts at beat 2 touch without overlapping. Seconds appear in two places alone: where
-playing is captured, and where music is played or written to MIDI.
+Units of the whole package, stated once: inside, musical time is counted in **beats**, and one beat is one
+quarter note, in every metre. Intervals are **half-open**: a note sounds on [onset, onset + duration), so a
+note that ends at beat 2 and another that starts at beat 2 touch without overlapping. Seconds appear in two
+places alone: where playing is captured, and where music is played or written to MIDI.
 """
 
 from __future__ import annotations
@@ -17,6 +17,24 @@ PITCH_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "G♯", "A", "B�
 def pitch_name(pitch: int) -> str:
     """Return the scientific name of a MIDI pitch: 60 is "C4", 69 (440 Hz) is "A4"."""
     return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def checked_program(program: int) -> int:
+    """Return a General MIDI program as an int, or raise a ValueError when it lies outside 0–127."""
+    if not 0 <= program <= 127:
+        raise ValueError(f"A General MIDI program lies in 0–127 (0 is the grand piano); got {program}.")
+    return int(program)
+
+
+def _number(value: object, field: str) -> float:
+    """Return `value` as a float, or say in one sentence which field is not a number."""
+    try:
+        number = math.nan if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"A note's {field} is a finite number; got {value!r}.")
+    return number
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,16 +66,16 @@ class Note:
     def __post_init__(self) -> None:
         # numpy numbers come in from grids and are taken; what is stored is plain Python, so that it compares,
         # hashes and turns into JSON like any other note.
-        object.__setattr__(self, "onset", float(self.onset))
-        object.__setattr__(self, "duration", float(self.duration))
+        for field in ("onset", "duration"):
+            object.__setattr__(self, field, _number(getattr(self, field), field))
         for field in ("pitch", "velocity"):
-            value = getattr(self, field)
-            if int(value) != value:
-                raise ValueError(f"A note's {field} is a whole number; got {value!r}.")
+            value = _number(getattr(self, field), field)
+            if not value.is_integer():
+                raise ValueError(f"A note's {field} is a whole number; got {getattr(self, field)!r}.")
             object.__setattr__(self, field, int(value))
-        if not (math.isfinite(self.onset) and self.onset >= 0):
+        if self.onset < 0:
             raise ValueError(f"A note starts at beat 0 or later; got onset {self.onset!r}.")
-        if not (math.isfinite(self.duration) and self.duration > 0):
+        if self.duration <= 0:
             raise ValueError(f"A note lasts longer than 0 beats; got duration {self.duration!r}.")
         if not 0 <= self.pitch <= 127:
             raise ValueError(f"A MIDI pitch lies in 0–127 (60 is middle C); got {self.pitch}.")
@@ -82,11 +100,14 @@ class Note:
         ValueError
             When the new pitch leaves MIDI's 0–127.
         """
+        if _number(semitones, "shift") != int(semitones):
+            raise ValueError(f"A transposition is a whole number of semitones; got {semitones!r}.")
+        semitones = int(semitones)
         pitch = self.pitch + semitones
         if not 0 <= pitch <= 127:
             raise ValueError(
-                f"{self.name} (MIDI {self.pitch}) moved by {semitones:+d} semitones would be MIDI {pitch}, outside "
-                f"0–127. Choose a smaller shift."
+                f"{self.name} (MIDI {self.pitch}) moved by {semitones:+d} semitones would be MIDI {pitch}, "
+                f"outside 0–127. Choose a smaller shift."
             )
         return replace(self, pitch=pitch)
 

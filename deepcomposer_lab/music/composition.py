@@ -207,15 +207,13 @@ class Composition:
     def trim(self, start: float, end: float) -> Composition:
         """Return what sounds in [start, end), in beats, moved so that `start` becomes beat 0.
 
-        Notes that cross a border are cut at it; tempo and metre at `start` carry over, and bar lines stay where
-        the notes had them.
+        Notes that cross a border are cut at it; tempo and metre at `start` carry over, and bar lines stay
+        where the notes had them.
         """
         tempo = [change for change in self.tempos if change.onset <= start][-1]
         metre = metre_at(self.metres, start)
         tempos = (change for change in self.tempos if start < change.onset < end)
-        metres = (
-            change for change in self.metres if metre.onset < change.onset and start < change.onset < end
-        )
+        metres = (change for change in self.metres if max(start, metre.onset) < change.onset < end)
         return replace(
             self,
             tracks=tuple(track.with_notes(trimmed(track.notes, start, end)) for track in self.tracks),

@@ -439,7 +439,10 @@ def _polyphonic_rate(tones: Sequence[Note] | None, length: float, threshold: int
     """Return the share of [0, length) in which more than `threshold` different pitches sound."""
     if tones is None:
         return math.nan
-    spans = [span for pitch in {note.pitch for note in tones} for span in _spans(tones, pitch)]
+    by_pitch: dict[int, list[tuple[float, float]]] = {}
+    for note in tones:
+        by_pitch.setdefault(note.pitch, []).append((note.onset, note.offset))
+    spans = [span for intervals in by_pitch.values() for span in _merged(intervals)]
     moments = sorted([(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans])
     above, count, previous = 0.0, 0, 0.0
     for moment, change in moments:
@@ -449,15 +452,15 @@ def _polyphonic_rate(tones: Sequence[Note] | None, length: float, threshold: int
     return min(1.0, above / float(length))
 
 
-def _spans(tones: Iterable[Note], pitch: int) -> list[tuple[float, float]]:
-    """Return the stretches of time, in order and apart, in which one pitch sounds."""
-    spans: list[tuple[float, float]] = []
-    for onset, offset in sorted((note.onset, note.offset) for note in tones if note.pitch == pitch):
-        if spans and onset <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], offset))
+def _merged(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the stretches of time that the intervals of one pitch cover, in order and apart."""
+    merged: list[tuple[float, float]] = []
+    for onset, offset in sorted(intervals):
+        if merged and onset <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], offset))
         else:
-            spans.append((onset, offset))
-    return spans
+            merged.append((onset, offset))
+    return merged
 
 
 def _drum_positions(composition: Composition) -> np.ndarray:

@@ -278,11 +278,11 @@ def _tracks(gathered: _Gathered, ticks_per_beat: int, by_channel: bool) -> tuple
         if siblings.index(key):
             name = f"{name} {siblings.index(key) + 1}"
         timed = sorted(groups[key], key=lambda note: (note[0], note[2], note[1]))
-        notes = tuple(
+        sounding = tuple(
             Note(onset / ticks_per_beat, pitch, (end - onset) / ticks_per_beat, velocity)
             for onset, end, pitch, velocity in timed
         )
-        tracks.append(Track(notes, name, program, is_drum))
+        tracks.append(Track(sounding, name, program, is_drum))
     return tuple(tracks)
 
 
@@ -301,7 +301,7 @@ def _check_length(composition: Composition, label: str) -> None:
     if seconds > MAX_SECONDS:
         raise MidiError(
             f"{label} lasts {seconds / 3600:.1f} hours; up to {MAX_SECONDS // 3600} are read. A stray note "
-            f"far behind the end, or one that was never ended, is the likely cause: cut the piece and export it."
+            f"far behind the end, or one that was never ended, is the likely cause: cut it and export again."
         )
     bars = len(composition.bars)
     if bars > MAX_BARS:
@@ -450,7 +450,7 @@ def _channels(tracks: tuple[Track, ...]) -> Iterator[tuple[list[_Lane], list[int
 
 
 def _lanes(track: Track) -> list[_Lane]:
-    """Spread a track's notes over as few lanes as keep notes of one pitch from overlapping; at least one lane."""
+    """Spread a track's notes over as few lanes as keep notes of one pitch from overlapping; at least one."""
     lanes: list[_Lane] = [[]]
     ends: dict[int, list[int]] = {}  # pitch -> where its last note ends, lane by lane
     timed = sorted((_tick(note.onset), note.pitch, _tick(note.offset), note.velocity) for note in track.notes)

@@ -1,9 +1,9 @@
 """The bytes of a Standard MIDI File, as events. Everything that can be wrong with a file is said here.
 
-Written by hand because what a learner brings is often a little broken, and the libraries either refuse it with
-a message about bytes or drop notes without a word: mido reads one byte at a time and stops at the first odd
-meta event, pretty_midi and symusic leave out notes that were never ended. Source: the Standard MIDI Files 1.0
-specification (MIDI Manufacturers Association, RP-001).
+Written by hand because what a learner brings is often a little broken, and the libraries either refuse it
+with a message about bytes or drop notes without a word: mido stops at the first odd meta event, pretty_midi
+and symusic leave out notes that were never ended. Source: the Standard MIDI Files 1.0 specification (MIDI
+Manufacturers Association, RP-001).
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _load_path(path: Path) -> tuple[bytes, str, str]:
 
 def _too_large(label: str) -> str:
     return (
-        f"{label} is larger than {MAX_BYTES // 1_000_000} MB, the most that is read; a MIDI file of an hour has "
+        f"{label} is larger than {MAX_BYTES // 1_000_000} MB, the most that is read; an hour of MIDI is "
         f"less than 1 MB, so this is probably a recording or another kind of file."
     )
 
@@ -155,7 +155,7 @@ def split_chunks(data: bytes, label: str) -> MidiChunks:
         )
     if len(data) < 14:
         raise MidiError(
-            f"{label} is cut off: {len(data)} bytes, where the header alone has 14. Copy or download it again."
+            f"{label} is cut off: {len(data)} bytes, the header alone has 14. Copy or download it again."
         )
     header_length, kind, track_count, division = struct.unpack(">IHHH", data[4:14])
     _check_header(label, header_length, kind, track_count, division, len(data))
@@ -188,13 +188,13 @@ def _what_it_is(data: bytes) -> str:
 def _check_header(label: str, length: int, kind: int, tracks: int, division: int, size: int) -> None:
     if length < 6 or 8 + length > size:
         raise MidiError(
-            f"{label} has a header that says it is {length} bytes long; 6 were expected. The file is damaged, or "
-            f"was written by a faulty program."
+            f"{label} has a header that says it is {length} bytes long; 6 were expected. The file is "
+            f"damaged, or was written by a faulty program."
         )
     if kind == 2:
         raise MidiError(
-            f"{label} is a type 2 MIDI file, which holds separate patterns instead of one piece; type 0 or 1 was "
-            f"expected. Export it as type 1 from the program that made it."
+            f"{label} is a type 2 MIDI file, which holds separate patterns instead of one piece; type 0 or 1 "
+            f"was expected. Export it as type 1 from the program that made it."
         )
     if kind > 2:
         raise MidiError(
@@ -202,13 +202,13 @@ def _check_header(label: str, length: int, kind: int, tracks: int, division: int
         )
     if division & 0x8000:
         raise MidiError(
-            f"{label} counts time in film frames (SMPTE), not in beats; ticks per quarter note were expected. "
-            f"Export it with musical time from the program that made it."
+            f"{label} counts time in film frames (SMPTE), not in beats; ticks per quarter note were "
+            f"expected. Export it with musical time from the program that made it."
         )
     if division == 0:
         raise MidiError(
-            f"{label} has a division of 0 ticks per quarter note; 1 or more were expected (480 is usual). The "
-            f"header is damaged."
+            f"{label} has a division of 0 ticks per quarter note; 1 or more were expected (480 is "
+            f"usual). The header is damaged."
         )
     if tracks == 0:
         raise MidiError(f"{label} has no tracks and so no notes; at least one track was expected.")
@@ -234,8 +234,9 @@ def _read_tracks(
         position += 8
         if not is_chunk or position + length > len(data):
             raise MidiError(
-                f"{label} is cut off inside track {len(tracks) + 1} of {expected}: the track should go on to byte "
-                f"{position + length}, but the file ends at byte {len(data)}. Copy or download it again."
+                f"{label} is cut off inside track {len(tracks) + 1} of {expected}: the track should "
+                f"go on to byte {position + length}, but the file ends at byte {len(data)}. Copy or "
+                f"download it again."
             )
         if name == b"MTrk":  # the specification tells readers to pass over chunks they do not know
             tracks.append(data[position : position + length])
@@ -264,8 +265,9 @@ def track_events(chunk: bytes, label: str) -> Iterator[Event]:
     ------
     (tick, status, first, second)
         `tick` counts from the start of the track. `status` is the status byte with its channel for notes,
-        programs and the two "all off" controllers, with the data bytes behind it; or META, with the meta type and
-        its bytes. The last event is always END_OF_TRACK, whose bytes are None where the file leaves it out.
+        programs and the two "all off" controllers, with the data bytes behind it; or META, with the meta
+        type and its bytes. The last event is always END_OF_TRACK, whose bytes are None where the file
+        leaves it out.
 
     Raises
     ------
@@ -296,8 +298,8 @@ def track_events(chunk: bytes, label: str) -> Iterator[Event]:
                     position += 1
                 if (first | second) & 0x80:
                     raise MidiError(
-                        f"{label} is damaged: byte {max(first, second)} stands where a value of 0–127 was expected. "
-                        f"Export the file again."
+                        f"{label} is damaged: byte {max(first, second)} stands where a value of 0–127 "
+                        f"was expected. Export the file again."
                     )
                 kind = status & 0xF0
                 if kind in (NOTE_OFF, NOTE_ON, PROGRAM) or (kind == CONTROL and first in (120, 123)):
@@ -321,7 +323,8 @@ def track_events(chunk: bytes, label: str) -> Iterator[Event]:
                 position += _SYSTEM_DATA_BYTES.get(status, 0)
     except IndexError:
         raise MidiError(
-            f"{label} is damaged: its last event is cut off at byte {size} of the track. Export the file again."
+            f"{label} is damaged: its last event is cut off at byte {size} of the track. Export the "
+            f"file again."
         ) from None
     yield tick, META, END_OF_TRACK, None
 

@@ -59,9 +59,10 @@ def skyline(notes: Iterable[Note]) -> tuple[Note, ...]:
 def choose_melody(composition: Composition) -> tuple[Melody, str]:
     """Return the melody of a piece, and one sentence that says where it was found.
 
-    The track whose name says so ("Melody", "Soprano", "Voice" …) is taken; else, of the pitched tracks that sound
-    at least a quarter as long as the longest-sounding one, the one whose top line lies highest. Where that track
-    is polyphonic, its `skyline` is the melody. The piece's first tempo and metre and its pickup are kept.
+    The track whose name says so ("Melody", "Soprano", "Voice" …) is taken; else, of the pitched tracks that
+    sound at least a quarter as long as the longest-sounding one, the one whose top line lies highest. Where
+    that track is polyphonic, its `skyline` is the melody. The piece's first tempo and metre and its pickup
+    are kept.
 
     Parameters
     ----------
@@ -123,5 +124,5 @@ def _mean_pitch(notes: tuple[Note, ...]) -> float:
 
 
 def melody_of(composition: Composition) -> Melody:
-    """Return the melody of a piece; `choose_melody` also says where it was found, and raises the same errors."""
+    """Return the melody of a piece; `choose_melody` also says where it was found, with the same errors."""
     return choose_melody(composition)[0]

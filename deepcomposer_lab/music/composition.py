@@ -96,9 +96,7 @@ class CompositionStep:
     def __reduce__(self) -> tuple[Any, ...]:
         # A read-only view cannot be pickled or deep-copied; a plain dict can.
         values = (getattr(self, name.name) for name in fields(self))
-        return CompositionStep, tuple(
-            dict(value) if isinstance(value, Mapping) else value for value in values
-        )
+        return CompositionStep, tuple(dict(value) if isinstance(value, Mapping) else value for value in values)
 
 
 @dataclass(frozen=True, slots=True)

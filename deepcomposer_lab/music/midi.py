@@ -78,9 +78,7 @@ _DRUM_CHANNEL = 9  # counted from 0; people call it channel 10
 _PITCHED_CHANNELS = tuple(channel for channel in range(16) if channel != _DRUM_CHANNEL)
 _MIDI_DEFAULT_BPM = 120.0
 _LAST_TICK = 0x0FFFFFFF  # the longest wait four seven-bit groups can hold
-_CONTINUES = (
-    "continues the track above"  # marks a chunk that holds what found no channel in the one before it
-)
+_CONTINUES = "continues the track above"  # marks a chunk that holds what found no channel in the one before it
 
 
 # --- reading ---------------------------------------------------------------------------------------------
@@ -384,9 +382,7 @@ def write_midi(
 def _tick(beat: float) -> int:
     tick = math.floor(beat * TICKS_PER_BEAT + 0.5)
     if tick > _LAST_TICK:
-        raise MidiError(
-            f"Beat {beat:,.0f} lies beyond what a MIDI file can count; trim the composition first."
-        )
+        raise MidiError(f"Beat {beat:,.0f} lies beyond what a MIDI file can count; trim the composition first.")
     return tick
 
 
@@ -397,9 +393,7 @@ def _conductor(composition: Composition) -> mido.MidiTrack:
         message = mido.MetaMessage("time_signature", numerator=metre.numerator, denominator=metre.denominator)
         events.append((onset, 0, message))
     for change in composition.tempos:
-        events.append(
-            (_tick(change.onset), 1, mido.MetaMessage("set_tempo", tempo=_microseconds(change.bpm)))
-        )
+        events.append((_tick(change.onset), 1, mido.MetaMessage("set_tempo", tempo=_microseconds(change.bpm))))
     return _chunk(composition.title, events)
 
 
@@ -465,9 +459,7 @@ def _lanes(track: Track) -> list[_Lane]:
     return lanes
 
 
-def _track_chunks(
-    track: Track, lanes: list[_Lane], channels: list[int], port: int
-) -> Iterator[mido.MidiTrack]:
+def _track_chunks(track: Track, lanes: list[_Lane], channels: list[int], port: int) -> Iterator[mido.MidiTrack]:
     """Yield the chunk of a track, and further ones for lanes that found no channel of their own in it."""
     waiting = list(zip(lanes, channels, strict=True))
     is_first = True
@@ -487,17 +479,13 @@ def _track_chunks(
         for lane, channel in now:
             events.append((0, 0, mido.Message("program_change", channel=channel, program=track.program)))
             for onset, end, pitch, velocity in lane:
-                events.append(
-                    (onset, 2, mido.Message("note_on", channel=channel, note=pitch, velocity=velocity))
-                )
+                events.append((onset, 2, mido.Message("note_on", channel=channel, note=pitch, velocity=velocity)))
                 events.append((end, 1, mido.Message("note_off", channel=channel, note=pitch, velocity=0)))
         yield _chunk(track.name if is_first else None, events)
         is_first = False
 
 
-def _chunk(
-    name: str | None, events: list[tuple[int, int, mido.Message | mido.MetaMessage]]
-) -> mido.MidiTrack:
+def _chunk(name: str | None, events: list[tuple[int, int, mido.Message | mido.MetaMessage]]) -> mido.MidiTrack:
     """Return a track chunk: (tick, rank, message) in order of tick, then rank, then as given."""
     chunk = mido.MidiTrack()
     if name is not None:

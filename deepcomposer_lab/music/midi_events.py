@@ -116,9 +116,7 @@ def _load_path(path: Path) -> tuple[bytes, str, str]:
         if isinstance(error, MidiError):
             raise
         reason = getattr(error, "strerror", None) or str(error)
-        raise MidiError(
-            f"{label} cannot be opened ({reason}); check the name and that you may read it."
-        ) from None
+        raise MidiError(f"{label} cannot be opened ({reason}); check the name and that you may read it.") from None
 
 
 def _too_large(label: str) -> str:
@@ -145,18 +143,14 @@ def split_chunks(data: bytes, label: str) -> MidiChunks:
     """
     data = _without_riff(data, label)
     if not data:
-        raise MidiError(
-            f"{label} is empty; a MIDI file has at least a header and a track. Save or download it again."
-        )
+        raise MidiError(f"{label} is empty; a MIDI file has at least a header and a track. Save or download it again.")
     if data[:4] != b"MThd":
         raise MidiError(
             f"{label} is {_what_it_is(data)}, not a MIDI file, which starts with the letters MThd; "
             f"choose a file that ends in .mid or .midi."
         )
     if len(data) < 14:
-        raise MidiError(
-            f"{label} is cut off: {len(data)} bytes, the header alone has 14. Copy or download it again."
-        )
+        raise MidiError(f"{label} is cut off: {len(data)} bytes, the header alone has 14. Copy or download it again.")
     header_length, kind, track_count, division = struct.unpack(">IHHH", data[4:14])
     _check_header(label, header_length, kind, track_count, division, len(data))
     tracks, remarks = _read_tracks(data, 8 + header_length, track_count, label)
@@ -197,9 +191,7 @@ def _check_header(label: str, length: int, kind: int, tracks: int, division: int
             f"was expected. Export it as type 1 from the program that made it."
         )
     if kind > 2:
-        raise MidiError(
-            f"{label} says it is MIDI type {kind}; only 0, 1 and 2 exist, so the header is damaged."
-        )
+        raise MidiError(f"{label} says it is MIDI type {kind}; only 0, 1 and 2 exist, so the header is damaged.")
     if division & 0x8000:
         raise MidiError(
             f"{label} counts time in film frames (SMPTE), not in beats; ticks per quarter note were "
@@ -214,9 +206,7 @@ def _check_header(label: str, length: int, kind: int, tracks: int, division: int
         raise MidiError(f"{label} has no tracks and so no notes; at least one track was expected.")
 
 
-def _read_tracks(
-    data: bytes, position: int, expected: int, label: str
-) -> tuple[tuple[bytes, ...], tuple[str, ...]]:
+def _read_tracks(data: bytes, position: int, expected: int, label: str) -> tuple[tuple[bytes, ...], tuple[str, ...]]:
     tracks: list[bytes] = []
     remarks: list[str] = []
     while position < len(data):
@@ -286,9 +276,7 @@ def track_events(chunk: bytes, label: str) -> Iterator[Event]:
             elif running:  # running status; kept across meta events, as many programs write it
                 status = running
             else:
-                raise MidiError(
-                    f"{label} is damaged: its first event has no status byte. Export the file again."
-                )
+                raise MidiError(f"{label} is damaged: its first event has no status byte. Export the file again.")
             if status < 0xF0:
                 running = status
                 first, second = chunk[position], 0
@@ -323,8 +311,7 @@ def track_events(chunk: bytes, label: str) -> Iterator[Event]:
                 position += _SYSTEM_DATA_BYTES.get(status, 0)
     except IndexError:
         raise MidiError(
-            f"{label} is damaged: its last event is cut off at byte {size} of the track. Export the "
-            f"file again."
+            f"{label} is damaged: its last event is cut off at byte {size} of the track. Export the file again."
         ) from None
     yield tick, META, END_OF_TRACK, None
 

@@ -19,9 +19,7 @@ _TRIPLET_STEPS_PER_SPAN = 3
 _EPSILON = 1e-9  # beats
 
 
-def rhythm_assist(
-    melody: Music, grid: float = 0.25, *, strength: float = 1.0, triplets: bool = False
-) -> Music:
+def rhythm_assist(melody: Music, grid: float = 0.25, *, strength: float = 1.0, triplets: bool = False) -> Music:
     """Return the music with onsets and ends moved onto a grid of beats.
 
     The grid starts at the first full bar, so that a pickup is aligned to the beats behind it. A note keeps
@@ -69,9 +67,7 @@ def rhythm_assist(
     return cast(Music, composition.with_tracks(tracks))
 
 
-def _assisted(
-    notes: Sequence[Note], grid: float, pickup: float, strength: float, triplets: bool
-) -> Iterable[Note]:
+def _assisted(notes: Sequence[Note], grid: float, pickup: float, strength: float, triplets: bool) -> Iterable[Note]:
     lines = _grid_lines(notes, grid, pickup, triplets)
     kept: dict[tuple[float, int], Note] = {}
     for note in notes:
@@ -116,9 +112,7 @@ def _triplet_spans(notes: Sequence[Note], span: float, pickup: float) -> set[int
         for is_end, beat in enumerate((note.onset, note.offset)):
             position = (beat - pickup) / span + _EPSILON
             number = math.floor(position)
-            misfit = misfits.setdefault(
-                number, {_STEPS_PER_SPAN: [0.0, 0.0], _TRIPLET_STEPS_PER_SPAN: [0.0, 0.0]}
-            )
+            misfit = misfits.setdefault(number, {_STEPS_PER_SPAN: [0.0, 0.0], _TRIPLET_STEPS_PER_SPAN: [0.0, 0.0]})
             for steps in misfit:
                 place = (position - number) * steps
                 misfit[steps][is_end] += ((place - round(place)) / steps) ** 2

@@ -10,9 +10,7 @@ from deepcomposer_lab.music.composition import Composition, Track
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.note import Note
 
-_MELODY_WORDS = re.compile(
-    r"\b(melody|melodie|soprano|lead|vocals?|voice|solo|theme|tune|cantus)\b", re.IGNORECASE
-)
+_MELODY_WORDS = re.compile(r"\b(melody|melodie|soprano|lead|vocals?|voice|solo|theme|tune|cantus)\b", re.IGNORECASE)
 _LEAST_SHARE = 0.25  # of the longest-sounding track: a triangle that rings twice is no melody
 _LEGATO = 0.125  # beats; notes that overlap by less were played one after the other, smoothly
 
@@ -75,9 +73,7 @@ def choose_melody(composition: Composition) -> tuple[Melody, str]:
         When there are no notes but drums.
     """
     pitched = [
-        (number, track)
-        for number, track in enumerate(composition.tracks, 1)
-        if track.notes and not track.is_drum
+        (number, track) for number, track in enumerate(composition.tracks, 1) if track.notes and not track.is_drum
     ]
     if not pitched:
         found = "only drums" if composition.notes else "no notes"
@@ -86,9 +82,7 @@ def choose_melody(composition: Composition) -> tuple[Melody, str]:
     line = skyline(track.notes)
     sentence = f"The melody is track {number}, “{track.name}”, {why}"
     if line != track.notes:
-        sentence += (
-            f"; several of its notes sound at once, so its top line (the skyline) was taken, {len(line)} of "
-        )
+        sentence += f"; several of its notes sound at once, so its top line (the skyline) was taken, {len(line)} of "
         sentence += f"its {len(track.notes)} notes"
     if len(composition.tempos) > 1 or len(composition.metres) > 1:
         sentence += "; a melody has one tempo and one metre, so later changes of them were left out"

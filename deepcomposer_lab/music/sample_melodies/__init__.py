@@ -1,0 +1,1 @@
+"""Sample melodies in the public domain, as MIDI files; `write_samples` made them."""

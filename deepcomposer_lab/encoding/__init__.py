@@ -1,1 +1,1 @@
-"""Room of the house; see its modules."""
+"""Music to arrays and back: each scheme in one file, both directions."""

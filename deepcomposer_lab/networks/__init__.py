@@ -1,1 +1,1 @@
-"""Room of the house; see its modules."""
+"""Networks: tensors in, tensors out, written to be read. They know nothing of notes, files or notebooks."""

@@ -1,0 +1,124 @@
+"""Recipes: everything that decides how a model is trained, as frozen values with the glossary's names.
+
+`recipes.AR_CNN_TINY.replace(epochs=2)` gives another recipe; a name that does not exist or a value of the wrong type is
+refused with a sentence. The same checks serve `deepcomposer-lab train RECIPE --epochs=2`.
+
+Lesson: notebooks/08_ar_cnn.ipynb.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all recipes share."""
+
+    name: str
+    technique: str = ""
+    dataset: str = "bach_chorales"
+    epochs: int = 1
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    seed: int = 0
+
+    def replace(self, **overrides: Any) -> Self:
+        """Return the recipe with some values changed.
+
+        Raises
+        ------
+        ValueError
+            For a name that the recipe does not have (the message lists those it has), a value of another type, or one
+            below zero where a count or a rate is meant.
+        """
+        fields = {field.name: field for field in dataclasses.fields(self)}
+        checked = {}
+        for name, value in overrides.items():
+            if name not in fields or name in ("name", "technique"):
+                known = ", ".join(sorted(set(fields) - {"name", "technique"}))
+                raise ValueError(f"The recipe {self.name} has no hyperparameter {name!r}; it has {known}.")
+            checked[name] = _checked(self.name, name, value, getattr(self, name))
+        return dataclasses.replace(self, **checked)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plain values a model card keeps."""
+        return asdict(self)
+
+
+_KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", tuple: "a row of numbers"}
+
+
+def _checked(recipe: str, name: str, value: Any, current: Any) -> Any:
+    """Return `value` as the type the recipe has for it; whole numbers serve where a float is meant."""
+    kind = type(current)
+    if isinstance(value, bool) is not isinstance(current, bool) or isinstance(value, str) is not isinstance(
+        current, str
+    ):
+        raise ValueError(f"{name} of the recipe {recipe} is {_KINDS[kind]} such as {current!r}; got {value!r}.")
+    if kind in (int, float) and not isinstance(value, (int, float)):
+        raise ValueError(f"{name} of the recipe {recipe} is {_KINDS[kind]} such as {current!r}; got {value!r}.")
+    if kind is int and float(value) != int(value):
+        raise ValueError(f"{name} of the recipe {recipe} is a whole number such as {current}; got {value!r}.")
+    if kind in (int, float) and value < 0:
+        raise ValueError(f"{name} of the recipe {recipe} is 0 or more; got {value!r}.")
+    if kind is tuple:
+        return tuple(value)
+    return kind(value)
+
+
+@dataclass(frozen=True)
+class ARCNNRecipe(Recipe):
+    """How an AR-CNN is trained.
+
+    A training example is a crop of a chorale, corrupted: notes taken away, notes moved, notes added. The network learns
+    which edits lead back.
+    """
+
+    technique: str = "ar-cnn"
+    learning_rate: float = 2e-3  # AdamW's peak; 4e-3 diverges now and then
+    crop_steps: int = 64  # sixteenths: four bars of 4/4; composing uses windows of 128
+    warmup_steps: int = 200  # the first updates are small: batch normalisation has yet to settle
+    weight_decay: float = 0.01
+    gradient_clip: float = 1.0  # largest norm of an update's gradient
+    average_decay: float = 0.999  # the shipped weights are a moving average over about 1 / (1 − this) updates
+    validation_interval: int = 250  # updates between two looks at the validation pieces
+    widths: tuple[int, ...] = (24, 48, 96, 128)  # channels of the U-Net's levels
+    trunk_width: int = 256
+    dropout: float = 0.1
+
+
+AR_CNN_BACH = ARCNNRecipe(name="ar_cnn_bach", epochs=150)
+AR_CNN_TINY = ARCNNRecipe(
+    name="ar_cnn_tiny",
+    epochs=1,
+    batch_size=8,
+    warmup_steps=10,
+    average_decay=0.9,
+    validation_interval=40,
+    widths=(8, 16, 24, 32),
+    trunk_width=48,
+)
+
+_RECIPES = {recipe.name: recipe for recipe in (AR_CNN_BACH, AR_CNN_TINY)}
+
+
+def list_recipes() -> list[str]:
+    """Return the names of all recipes."""
+    return sorted(_RECIPES)
+
+
+def get_recipe(name: str) -> Recipe:
+    """Return the recipe of that name; upper case and hyphens are taken too.
+
+    Raises
+    ------
+    ValueError
+        When there is none; the message lists those there are.
+    """
+    key = name.lower().replace("-", "_")
+    if key not in _RECIPES:
+        raise ValueError(f"There is no recipe {name!r}. Recipes: {', '.join(list_recipes())}.")
+    return _RECIPES[key]

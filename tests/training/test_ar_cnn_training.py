@@ -1,0 +1,188 @@
+"""Training: what it sees is what composing sees, it learns, it can be interrupted, it can be saved."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from deepcomposer_lab.datasets import load_dataset
+from deepcomposer_lab.encoding.image import Grid, ImageEncoding
+from deepcomposer_lab.models.registry import load_model
+from deepcomposer_lab.training import train
+from deepcomposer_lab.training.ar_cnn import (
+    TRANSPOSED_RANGES,
+    ARCNNTrainer,
+    Batch,
+    crop,
+    losses,
+    measure,
+    source_of,
+)
+from deepcomposer_lab.training.corruption import Corrupted
+from deepcomposer_lab.training.recipes import AR_CNN_TINY
+
+ENCODING = ImageEncoding()
+
+
+@pytest.fixture(scope="module")
+def pieces():
+    return load_dataset("bach_chorales").pieces("train")
+
+
+@pytest.fixture
+def trainer(pieces):
+    recipe = AR_CNN_TINY.replace(batch_size=4, crop_steps=32, validation_interval=3)
+    return ARCNNTrainer(recipe, pieces=pieces[:6], validation_pieces=pieces[6:8])
+
+
+def test_training_and_composing_see_the_same_image(pieces):
+    """A piece laid out by the trainer equals the same piece read as a composition: 4/4, 3/4, with and without pickup."""
+    kinds = {}
+    for piece in pieces:
+        kinds.setdefault((piece.metre, piece.pickup > 0), piece)
+    assert len(kinds) >= 3
+    for piece in kinds.values():
+        composition = piece.to_composition()
+        grid = Grid.of(composition, ENCODING)
+        placed = np.array([grid.place(note) for track in composition.tracks for note in track.notes])
+        source = source_of(piece, ENCODING)
+        steps = min(grid.steps, source.time.shape[1])
+        notes, channels = crop(source, 0, steps)
+        assert np.array_equal(ENCODING.draw(notes[:, :3], steps), ENCODING.draw(placed, steps)), piece.name
+        last_bar = grid.bars[-1]  # the dataset's last bar may be cut short where the composition's is whole
+        assert np.allclose(channels[:, :last_bar], grid.time_channels()[:, :last_bar]), piece.name
+
+
+def test_transpositions_keep_every_voice_within_reach(pieces):
+    for piece in pieces[:40]:
+        source = source_of(piece, ENCODING)
+        assert 0 in source.transpositions
+        for semitones in (source.transpositions[0], source.transpositions[-1]):
+            for voice, (lowest, highest) in enumerate(TRANSPOSED_RANGES):
+                pitches = source.notes[source.notes[:, 3] == voice, 1]
+                if semitones and len(pitches):
+                    moved = pitches + semitones
+                    assert moved.min() >= min(lowest, pitches.min())
+                    assert moved.max() <= max(highest, pitches.max())
+
+
+def test_a_crop_counts_from_its_start_and_pads_with_nothing(pieces):
+    source = source_of(pieces[0], ENCODING)
+    notes, channels = crop(source, -8, 32, semitones=2)
+    whole = source.notes[source.notes[:, 0] < 24]
+    assert np.array_equal(notes[:, :2], whole[:, :2] + [8, 2])
+    assert not channels[:, :8].any()
+    assert np.array_equal(channels[:, 8:], source.time[:, :24])
+
+
+def test_the_loss_is_the_sum_written_at_the_top_of_its_module(trainer):
+    """One tiny example, its loss by hand."""
+    example = Corrupted(
+        visible=np.array([[0, 60, 4, 0], [4, 61, 4, 0]]), add=np.array([[8, 62, 30]]), remove=np.array([[4, 61]])
+    )
+    time = np.ones((7, 16), dtype=np.float32)
+    time[0, 12:] = 0  # the piece ends at step 12
+    batch = Batch.of([(example, time)], ENCODING, 16)
+    network = trainer.network.eval()
+    with torch.no_grad():
+        found = losses(network, batch)
+        scores = network.logits(roll=batch.roll, time=batch.time)
+        total = 0.0
+        for row in range(64):
+            for step in range(16):
+                starts = (row + 32, step) in {(60, 0), (61, 4)}
+                if step >= 12 and not starts:
+                    continue
+                logit = float((scores.remove if starts else scores.add)[0, row, step])
+                right = (row + 32, step) in {(61, 4), (62, 8)}
+                total += math.log1p(math.exp(-logit)) if right else math.log1p(math.exp(logit))
+        durations = network.durations(
+            scores.features, image=torch.tensor([0]), row=torch.tensor([30]), step=torch.tensor([8])
+        )
+    assert float(found.edits) == pytest.approx(total / (2 + 8), rel=1e-4)
+    assert float(found.duration) == pytest.approx(-float(durations[0, 15]), rel=1e-4)  # 30 steps count as 16
+    assert float(found.stop) == pytest.approx(math.log1p(math.exp(float(scores.stop[0]))), rel=1e-4)
+
+
+def test_it_learns(trainer):
+    before = measure(trainer.network, trainer.validation)
+    for _ in range(60):
+        trainer.update()
+    after = measure(trainer.network, trainer.validation)
+    assert after["loss"] < 0.95 * before["loss"]
+
+
+def test_progress_counts_to_the_end_with_figures_where_they_are_measured(trainer):
+    told = list(trainer)
+    assert [progress.step for progress in told] == list(range(1, trainer.total_steps + 1))
+    assert told[-1].epoch == pytest.approx(1)
+    assert told[-1].seconds_left == 0
+    measured = [progress.step for progress in told if progress.metrics]
+    assert measured == sorted({*range(3, trainer.total_steps + 1, 3), trainer.total_steps})
+    assert all(math.isfinite(progress.loss) for progress in told)
+
+
+def test_the_same_seed_trains_the_same_weights(pieces):
+    recipe = AR_CNN_TINY.replace(batch_size=2, crop_steps=32, seed=5)
+    nets = []
+    for _ in range(2):
+        trainer = ARCNNTrainer(recipe, pieces=pieces[:3], validation_pieces=[])
+        for _ in range(3):
+            trainer.update()
+        nets.append(trainer.network.state_dict())
+    assert all(torch.equal(nets[0][key], nets[1][key]) for key in nets[0])
+
+
+def test_an_interrupted_training_goes_on_where_it_was(pieces, tmp_path):
+    recipe = AR_CNN_TINY.replace(batch_size=2, crop_steps=32, dropout=0.0, validation_interval=2)
+
+    def a_trainer(path):
+        return ARCNNTrainer(recipe, pieces=pieces[:3], validation_pieces=pieces[3:4], checkpoint=path)
+
+    straight = a_trainer(None)
+    for progress in straight:
+        if progress.step == 5:
+            break
+    path = tmp_path / "state.pt"
+    for progress in a_trainer(path):
+        if progress.step == 4:
+            break
+    resumed = a_trainer(path)
+    assert resumed.step == 4
+    resumed.update()
+    expected, found = straight.network.state_dict(), resumed.network.state_dict()
+    assert all(torch.allclose(expected[key].float(), found[key].float(), atol=1e-6) for key in expected)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(pieces, tmp_path):
+    path = tmp_path / "state.pt"
+    trainer = ARCNNTrainer(AR_CNN_TINY, pieces=pieces[:1], validation_pieces=pieces[1:2], checkpoint=path)
+    trainer._keep(path)
+    other = type(AR_CNN_TINY)(name="other", widths=AR_CNN_TINY.widths, trunk_width=AR_CNN_TINY.trunk_width)
+    with pytest.raises(ValueError, match=r"state\.pt was kept by a training of the recipe ar_cnn_tiny, not other"):
+        ARCNNTrainer(other, pieces=pieces[:1], validation_pieces=pieces[1:2], checkpoint=path)
+
+
+def test_the_learning_rate_warms_up_and_comes_down(trainer):
+    trainer.total_steps = 100
+    rates = [trainer.learning_rate(step) for step in range(100)]
+    warm_up = trainer.recipe.warmup_steps
+    assert rates[: warm_up - 1] == sorted(rates[: warm_up - 1])
+    assert max(rates) == pytest.approx(trainer.recipe.learning_rate)
+    assert rates[warm_up:] == sorted(rates[warm_up:], reverse=True)
+    assert rates[-1] < 0.02 * trainer.recipe.learning_rate
+
+
+def test_what_was_trained_can_be_saved_and_composes():
+    from deepcomposer_lab.music.samples import sample_melody
+    from deepcomposer_lab.techniques.ar_cnn import ARCNN
+
+    trainer = train(AR_CNN_TINY.replace(batch_size=2))
+    trainer.update()
+    card = trainer.save("mine", description="One update old.")
+    assert (card.name, card.version, card.dataset["name"]) == ("mine", 1, "bach_chorales")
+    assert card.recipe["batch_size"] == 2
+    assert card.training["steps"] == 1
+    result = ARCNN(load_model("mine")).compose(sample_melody("ode_to_joy"), seed=1, sampling_iterations=2)
+    assert result.steps[-1].weights_sha256 == card.weights_sha256

@@ -1,0 +1,50 @@
+"""Recipes refuse what they do not have, in words."""
+
+import dataclasses
+
+import pytest
+
+from deepcomposer_lab.training import train
+from deepcomposer_lab.training.recipes import AR_CNN_BACH, AR_CNN_TINY, Recipe, get_recipe, list_recipes
+
+
+def test_replace_gives_another_recipe_and_leaves_the_first():
+    changed = AR_CNN_TINY.replace(epochs=7, learning_rate=1)
+    assert (changed.epochs, changed.learning_rate, changed.batch_size) == (7, 1.0, AR_CNN_TINY.batch_size)
+    assert AR_CNN_TINY.epochs == 1
+    assert isinstance(changed.learning_rate, float)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"epoch": 3}, "has no hyperparameter 'epoch'; it has .*epochs"),
+        ({"epochs": 2.5}, "epochs .* is a whole number"),
+        ({"epochs": "many"}, "epochs .* is a whole number such as 1"),
+        ({"epochs": True}, "epochs .* is a whole number such as 1"),
+        ({"epochs": -1}, "0 or more"),
+        ({"dataset": 3}, "dataset .* is a text"),
+        ({"name": "mine"}, "has no hyperparameter 'name'"),
+    ],
+)
+def test_replace_refuses(overrides, message):
+    with pytest.raises(ValueError, match=message):
+        AR_CNN_TINY.replace(**overrides)
+
+
+def test_recipes_are_found_by_name_in_any_spelling():
+    assert get_recipe("AR-CNN-tiny") is AR_CNN_TINY
+    assert list_recipes() == ["ar_cnn_bach", "ar_cnn_tiny"]
+    with pytest.raises(ValueError, match="There is no recipe 'bach'. Recipes: ar_cnn_bach, ar_cnn_tiny"):
+        get_recipe("bach")
+
+
+def test_recipes_are_plain_values():
+    assert AR_CNN_BACH.as_dict()["widths"] == (24, 48, 96, 128)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        AR_CNN_BACH.epochs = 3
+
+
+def test_a_recipe_of_an_unknown_technique_is_refused():
+    with pytest.raises(ValueError, match="No trainer knows the technique 'painting'"):
+        train(Recipe(name="oil", technique="painting"))

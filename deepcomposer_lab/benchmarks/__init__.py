@@ -1,1 +1,1 @@
-"""Room of the house; see its modules."""
+"""Benchmarks: one module a technique. Each prints figures beside the floors that anything must beat."""

@@ -1,1 +1,1 @@
-"""Room of the house; see its modules."""
+"""Models: trained networks with their cards. Loading runs no code from a file; see `registry`."""

@@ -1,1 +1,1 @@
-"""Room of the house; see its modules."""
+"""Techniques: what a person chooses. Music in, music out; encode, ask the model, decode."""

@@ -1,0 +1,114 @@
+"""What every technique is: a name, parameters with ranges and reasons, and `compose`.
+
+The parameters are described once, here as values, and serve everything that shows or checks them: the command line,
+the studio's sliders, the model parameters that a composition keeps.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from deepcomposer_lab.music.composition import Composition
+from deepcomposer_lab.music.melody import Melody
+
+# (done, of how many): called after every step, so that a studio can show how far it is. Return value ignored.
+ProgressCallback = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One control of a technique.
+
+    Parameters
+    ----------
+    name : str
+        As `compose` takes it.
+    label : str
+        As people know it: the original's name.
+    default, minimum, maximum : float or int
+        Whole numbers where the parameter is a count.
+    unit : str
+        "%", "notes per eight bars" …; "" for a plain number.
+    help : str
+        One line: what more of it does.
+    """
+
+    name: str
+    label: str
+    default: float
+    minimum: float
+    maximum: float
+    unit: str
+    help: str
+
+    def check(self, value: Any) -> float:
+        """Return `value` as a number of the right kind.
+
+        Raises
+        ------
+        ValueError
+            When it is no number or outside the range; the message names parameter, value and range.
+        """
+        unit = f" {self.unit}" if self.unit else ""
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if not self.minimum <= number <= self.maximum:
+            raise ValueError(f"{self.name} lies in {self.minimum:g}–{self.maximum:g}{unit}; got {value!r}.")
+        if isinstance(self.default, int):
+            if number != int(number):
+                raise ValueError(f"{self.name} is a whole number in {self.minimum:g}–{self.maximum:g}; got {value!r}.")
+            return int(number)
+        return number
+
+
+def checked(parameters: tuple[Parameter, ...], values: Mapping[str, Any]) -> dict[str, float]:
+    """Return every parameter with its checked value, defaults filled in.
+
+    Raises
+    ------
+    ValueError
+        For a value out of range, or a name that no parameter has.
+    """
+    unknown = set(values) - {parameter.name for parameter in parameters}
+    if unknown:
+        known = ", ".join(parameter.name for parameter in parameters)
+        raise ValueError(f"There is no parameter {sorted(unknown)[0]!r}; this technique has {known}.")
+    return {parameter.name: parameter.check(values.get(parameter.name, parameter.default)) for parameter in parameters}
+
+
+def chosen_seed(seed: int | None) -> int:
+    """Return the seed given, or a fresh one where none was: either way it is kept, so that a piece can come again.
+
+    Raises
+    ------
+    ValueError
+        When it is not a whole number of 0 or more.
+    """
+    if seed is None:
+        return secrets.randbelow(2**31)
+    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
+        raise ValueError(f"A seed is a whole number of 0 or more; got {seed!r}.")
+    return int(seed)
+
+
+class Technique(Protocol):
+    """What the studio, the command line and the lessons rely on."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+
+    def compose(
+        self,
+        music: Melody | Composition,
+        *,
+        seed: int | None = None,
+        progress: ProgressCallback | None = None,
+        **parameters: Any,
+    ) -> Composition:
+        """Return a new composition made from `music`."""
+        ...

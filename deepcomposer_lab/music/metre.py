@@ -130,6 +130,16 @@ def metre_at(metres: Sequence[MetreChange], beat: float) -> MetreChange:
     return current
 
 
+def metre_of_length(beats: float) -> MetreChange:
+    """Return the simplest metre whose bar has `beats` beats, or a little more where no metre fits."""
+    choices = [
+        MetreChange(0, numerator, denominator)
+        for denominator in (4, 8, 16, 32, 64, 2, 1)
+        if 1 <= (numerator := math.ceil(beats * denominator / 4 - 1e-9)) <= 255
+    ]
+    return min(choices, key=lambda metre: round(metre.bar_beats - beats, 6), default=MetreChange(0, 255, 1))
+
+
 def beats_to_seconds(tempos: Sequence[TempoChange], beat: float) -> float:
     """Return the time of `beat` in seconds from beat 0, through every tempo change before it."""
     seconds = 0.0

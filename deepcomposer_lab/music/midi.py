@@ -32,6 +32,7 @@ from deepcomposer_lab.music.metre import (
     MetreChange,
     TempoChange,
     metre_at,
+    metre_of_length,
 )
 from deepcomposer_lab.music.midi_events import (
     ALL_NOTES_OFF,
@@ -403,22 +404,12 @@ def _written_metres(composition: Composition) -> dict[int, MetreChange]:
         return {_tick(change.onset): change for change in composition.metres}
     pickup = composition.pickup
     opening = {
-        0: _metre_of_length(pickup),
+        0: metre_of_length(pickup),
         _tick(pickup): metre_at(composition.metres, pickup),
     }
     return opening | {
         _tick(change.onset): change for change in composition.metres if _tick(change.onset) > _tick(pickup)
     }
-
-
-def _metre_of_length(beats: float) -> MetreChange:
-    """Return the simplest metre whose bar has `beats` beats, or a little more where no metre fits."""
-    choices = [
-        MetreChange(0, numerator, denominator)
-        for denominator in (4, 8, 16, 32, 64, 2, 1)
-        if 1 <= (numerator := math.ceil(beats * denominator / 4 - 1e-9)) <= 255
-    ]
-    return min(choices, key=lambda metre: round(metre.bar_beats - beats, 6), default=MetreChange(0, 255, 1))
 
 
 def _channels(tracks: tuple[Track, ...]) -> Iterator[tuple[list[_Lane], list[int], int]]:

@@ -1,0 +1,288 @@
+import json
+import re
+
+import pytest
+
+from deepcomposer_lab import plots
+from deepcomposer_lab.music.composition import Composition, Track
+from deepcomposer_lab.music.melody import Melody
+from deepcomposer_lab.music.metre import MetreChange
+from deepcomposer_lab.music.note import Note
+
+MELODY = Melody([Note(0, 60, 1), Note(1, 62, 1), Note(2, 64, 2)], title="Three notes")
+HARMONY = Composition(
+    [
+        Track([Note(0, 60, 1), Note(2, 64, 2)], "Melody"),
+        Track([Note(0, 55, 4)], "Alto"),
+        Track([Note(0, 36, 0.5), Note(1, 38, 0.5)], "Drums", is_drum=True),
+    ],
+    title="Harmony",
+)
+
+
+def contrast(first, second):
+    """WCAG 2.2, contrast ratio: (lighter + 0.05) / (darker + 0.05) of the relative luminances."""
+
+    def luminance(colour):
+        channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    darker, lighter = sorted((luminance(first), luminance(second)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def drawn(figure, state="plain"):
+    """The notes of a figure as (onset, pitch) by track name, for one state as the hover words tell it."""
+    found = {}
+    for trace in figure.data:
+        if trace.type != "bar" or trace.hoverinfo == "skip":
+            continue
+        for base, pitch, words in zip(trace.base, trace.y, trace.hovertext, strict=True):
+            said = re.search(r", (added|removed|kept)<br>", words)
+            if (said.group(1) if said else "plain") == state:
+                found.setdefault(trace.name.split(" ", 1)[-1], []).append((base, pitch))
+    return found
+
+
+def hover(figure, onset, pitch):
+    words = [
+        text
+        for trace in figure.data
+        if trace.type == "bar" and trace.hoverinfo != "skip"
+        for base, y, text in zip(trace.base, trace.y, trace.hovertext, strict=True)
+        if (base, y) == (onset, pitch)
+    ]
+    assert len(words) == 1
+    return words[0]
+
+
+class TestColours:
+    @pytest.mark.parametrize("ground", [plots.LIGHT_GROUND, plots.DARK_GROUND])
+    @pytest.mark.parametrize("colour", [*plots.TRACK_COLOURS, plots.DRUM_COLOUR])
+    def test_a_track_has_3_to_1_on_both_grounds(self, colour, ground):
+        assert contrast(colour, ground) >= 3
+
+    @pytest.mark.parametrize("ground", [plots.LIGHT_GROUND, plots.DARK_GROUND])
+    def test_words_have_more(self, ground):
+        assert contrast(plots.INK, ground) >= 4.2
+
+    @pytest.mark.parametrize("colour", [*plots.TRACK_COLOURS, plots.DRUM_COLOUR])
+    def test_the_plus_sign_has_3_to_1_on_its_note(self, colour):
+        assert contrast("#ffffff", colour) >= 3
+
+    def test_the_formula_gives_what_wcag_says(self):
+        assert contrast("#000000", "#ffffff") == pytest.approx(21)
+        assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+    def test_every_opaque_colour_of_a_figure_is_one_of_those_tested(self):
+        figure = json.loads(plots.piano_roll(MELODY, HARMONY).to_json())
+        used = set(re.findall(r"#[0-9a-fA-F]{6}", json.dumps([figure["data"], _without_template(figure)])))
+        assert used <= {*plots.TRACK_COLOURS, plots.DRUM_COLOUR, plots.INK, "#ffffff"}
+        assert plots.TRACK_COLOURS[0] in used
+
+    def test_the_grounds_are_transparent(self):
+        layout = plots.piano_roll(MELODY).layout
+        assert (layout.paper_bgcolor, layout.plot_bgcolor) == ("rgba(0,0,0,0)", "rgba(0,0,0,0)")
+
+    def test_tracks_differ_by_pattern_and_shape_too(self):
+        tracks = [Track([Note(i, 60, 1)], f"T{i}") for i in range(7)]
+        figure = plots.piano_roll(Composition([*tracks, Track([Note(0, 36, 1)], "Drums", is_drum=True)]))
+        looks = [(bar.marker.color, bar.marker.pattern.shape) for bar in figure.data]
+        assert len(set(looks)) == 8
+        assert looks[0][0] == looks[5][0]  # the sixth has the hue of the first again, in another pattern
+        assert len({shape for _, shape in looks[:5]}) == 5
+        assert [bar.name[0] for bar in figure.data[:3]] == ["●", "■", "▲"]
+        assert figure.data[-1].name == "✚ Drums"
+
+
+def _without_template(figure):
+    return {name: value for name, value in figure["layout"].items() if name != "template"}
+
+
+class TestNotes:
+    def test_each_note_is_a_bar_as_long_as_it_sounds(self):
+        figure = plots.piano_roll(MELODY)
+        (bar,) = figure.data
+        assert list(bar.base) == [0, 1, 2]
+        assert list(bar.y) == [60, 62, 64]
+        assert list(bar.x) == pytest.approx([0.94, 0.94, 1.94])
+
+    def test_a_very_short_note_keeps_most_of_its_length(self):
+        (bar,) = plots.piano_roll(Melody([Note(0, 60, 1 / 32)])).data
+        assert bar.x[0] == pytest.approx(0.9 / 32)
+
+    def test_one_trace_a_track_and_drums_on_an_axis_of_their_own(self):
+        figure = plots.piano_roll(HARMONY)
+        assert [trace.name for trace in figure.data] == ["● Melody", "■ Alto", "✚ Drums"]
+        assert [trace.yaxis for trace in figure.data] == ["y", "y", "y2"]
+        assert list(figure.layout.yaxis2.ticktext) == ["Bass drum", "Acoustic snare"]
+        assert figure.layout.yaxis2.domain[1] < figure.layout.yaxis.domain[0]
+
+    def test_drums_alone_fill_the_picture(self):
+        figure = plots.piano_roll(HARMONY.with_tracks(HARMONY.tracks[2:]))
+        assert figure.layout.yaxis2.domain == (0, 1)
+        assert figure.layout.xaxis.anchor == "y2"
+
+    def test_a_melody_gets_an_octave_of_room(self):
+        low, high = plots.piano_roll(Melody([Note(0, 60, 1)])).layout.yaxis.range
+        assert high - low >= 12
+        assert low < 59.5 < 60.5 < high
+
+    @pytest.mark.parametrize(("top", "some"), [(67, "D4"), (96, "F4"), (127, "C6")])
+    def test_the_pitch_axis_names_notes(self, top, some):
+        axis = plots.piano_roll(Melody([Note(0, 60, 1), Note(1, top, 1)])).layout.yaxis
+        names = dict(zip(axis.ticktext, axis.tickvals, strict=True))
+        assert names["C4"] == 60
+        assert some in names
+        assert len(names) <= 16
+
+    def test_names_with_markup_are_shown_as_they_are(self):
+        figure = plots.piano_roll(Composition([Track([Note(0, 60, 1)], "A<b>&")], title="<i>Fugue</i>"))
+        assert figure.data[0].name == "● A&lt;b&gt;&amp;"
+        assert figure.layout.title.text == "&lt;i&gt;Fugue&lt;/i&gt;"
+
+    def test_nothing_to_draw_is_said(self):
+        figure = plots.piano_roll(Melody(title="Blank"))
+        assert figure.layout.annotations[0].text == "No notes yet."
+        assert figure.layout.title.text == "Blank"
+
+    def test_a_title_of_ones_own(self):
+        assert plots.piano_roll(MELODY, title="Mine").layout.title.text == "Mine"
+
+    def test_no_music_is_refused(self):
+        with pytest.raises(ValueError, match="got nothing"):
+            plots.piano_roll()
+        with pytest.raises(TypeError, match="read_midi"):
+            plots.piano_roll(MELODY, "song.mid")
+
+    def test_thousands_of_notes_are_a_few_traces(self):
+        tracks = [Track([Note(i / 4, 40 + t * 12 + i % 12, 0.25) for i in range(1_250)], f"T{t}") for t in range(4)]
+        figure = plots.piano_roll(Composition(tracks))
+        assert len(figure.data) == 4
+        assert len(figure.to_json()) < 1_500_000
+
+
+class TestChanges:
+    def test_added_kept_and_removed_are_told_apart(self):
+        figure = plots.piano_roll(MELODY, HARMONY)
+        assert drawn(figure, "kept") == {"Melody": [(0, 60), (2, 64)]}
+        assert drawn(figure, "added") == {"Alto": [(0, 55)], "Drums": [(0, 36), (1, 38)]}
+        assert drawn(figure, "removed") == {"removed": [(1, 62)]}
+        assert figure.layout.title.subtitle.text == "3 notes added (+), 1 removed (dashed), 2 kept (pale)."
+
+    def test_they_differ_by_form(self):
+        figure = plots.piano_roll(MELODY, HARMONY)
+        kept, added, heads = figure.data[:3]
+        assert kept.marker.color == "rgba(221,90,20,0.28)"
+        assert kept.marker.line.color == plots.TRACK_COLOURS[0]
+        assert kept.marker.line.width > 0
+        assert added.marker.color == plots.TRACK_COLOURS[1]
+        assert (heads.text, list(heads.base), list(heads.y)) == ("<b>+</b>", [0], [55])
+        (outline,) = [trace for trace in figure.data if trace.type == "scatter"]
+        assert outline.line.dash != "solid"
+        assert list(outline.x) == [1, 2, 2, 1, 1, None, 1, 2, None]  # a rectangle, and a stroke through it
+        assert list(outline.y) == pytest.approx([61.59, 61.59, 62.41, 62.41, 61.59, None, 62, 62, None])
+
+    def test_first_and_last_are_compared(self):
+        between = MELODY.transpose(5)
+        direct, long_way = plots.piano_roll(MELODY, HARMONY), plots.piano_roll(MELODY, between, HARMONY)
+        assert direct.to_json() == long_way.to_json()
+
+    def test_one_piece_has_no_changes(self):
+        figure = plots.piano_roll(HARMONY)
+        assert drawn(figure) == {"Melody": [(0, 60), (2, 64)], "Alto": [(0, 55)], "Drums": [(0, 36), (1, 38)]}
+        assert figure.layout.title.subtitle.text is None
+
+    def test_the_track_of_a_note_and_its_loudness_do_not_matter(self):
+        moved = Composition([Track([Note(0, 60, 1, 20)], "Other"), Track([Note(1, 62, 1), Note(2, 64, 2)])])
+        assert str(plots.compare(Composition.from_melody(MELODY), moved)) == "Nothing was changed."
+
+    def test_another_duration_is_another_note(self):
+        longer = MELODY.with_notes([Note(0, 60, 1.5), *MELODY.notes[1:]])
+        changes = plots.compare(Composition.from_melody(MELODY), Composition.from_melody(longer))
+        assert changes.added == ((Note(0, 60, 1.5),),)
+        assert changes.removed_notes == (Note(0, 60, 1),)
+
+    def test_doubled_notes_are_counted(self):
+        once = Composition([Track([Note(0, 60, 1)])])
+        twice = Composition([Track([Note(0, 60, 1)]), Track([Note(0, 60, 1)])])
+        assert str(plots.compare(once, twice)) == "1 note added, 0 removed, 1 kept."
+        assert str(plots.compare(twice, once)) == "0 notes added, 1 removed, 1 kept."
+
+    def test_a_drum_is_not_the_tone_of_its_key(self):
+        tone = Composition([Track([Note(0, 36, 1)])])
+        drum = Composition([Track([Note(0, 36, 1)], is_drum=True)])
+        assert str(plots.compare(tone, drum)) == "1 note added, 1 removed, 0 kept."
+
+    def test_all_removed_is_still_drawn(self):
+        figure = plots.piano_roll(MELODY, Composition(title="Silence"))
+        assert drawn(figure, "removed") == {"removed": [(0, 60), (1, 62), (2, 64)]}
+        assert figure.layout.xaxis.range == (0, 4)
+
+    def test_a_track_goes_as_one_by_its_legend(self):
+        figure = plots.piano_roll(MELODY, HARMONY)
+        groups = {}
+        for trace in figure.data:
+            groups.setdefault(trace.legendgroup, []).append(bool(trace.showlegend))
+        assert [sum(shown) for shown in groups.values()] == [1] * len(groups)
+        assert len(groups) == 4  # three tracks and what was removed
+
+
+class TestRuler:
+    def test_bars_and_beats_of_four_four(self):
+        figure = plots.piano_roll(Melody([Note(0, 60, 5)]))
+        axis = figure.layout.xaxis
+        assert list(axis.tickvals) == [0, 4]
+        assert list(axis.ticktext) == ["1", "2"]
+        assert list(axis.minor.tickvals) == [1, 2, 3, 5, 6, 7]
+        assert axis.range == (0, 8)
+
+    def test_six_eight_counts_eighths(self):
+        figure = plots.piano_roll(Melody([Note(0, 60, 1), Note(4.5, 62, 1)], metre=MetreChange(0, 6, 8)))
+        assert list(figure.layout.xaxis.tickvals) == [0, 3]
+        assert list(figure.layout.xaxis.minor.tickvals) == [0.5, 1, 1.5, 2, 2.5, 3.5, 4, 4.5, 5, 5.5]
+        assert "bar 2, beat 4 of 6 (eighths)" in hover(figure, 4.5, 62)
+
+    def test_a_pickup_is_bar_0_and_counts_towards_the_bar_line(self):
+        """Three quarters with an upbeat of one and a half: the upbeat starts on beat 2.5."""
+        piece = Melody([Note(0, 60, 0.5), Note(0.5, 62, 1), Note(1.5, 64, 4)], metre=MetreChange(0, 3, 4), pickup=1.5)
+        figure = plots.piano_roll(piece)
+        assert list(figure.layout.xaxis.tickvals) == [0, 1.5, 4.5]
+        assert list(figure.layout.xaxis.ticktext) == ["0", "1", "2"]
+        assert list(figure.layout.xaxis.minor.tickvals) == [0.5, 2.5, 3.5, 5.5, 6.5]
+        assert "bar 0, beat 2.5 of 3" in hover(figure, 0, 60)
+        assert "bar 0, beat 3 of 3" in hover(figure, 0.5, 62)
+        assert "bar 1, beat 1 of 3" in hover(figure, 1.5, 64)
+
+    def test_a_change_of_metre_is_followed(self):
+        piece = Composition(
+            [Track([Note(4, 60, 1), Note(7.5, 62, 2)])], metres=[MetreChange(0, 4, 4), MetreChange(4, 7, 8)]
+        )
+        figure = plots.piano_roll(piece)
+        assert list(figure.layout.xaxis.tickvals) == [0, 4, 7.5]
+        assert "bar 2, beat 1 of 7 (eighths)" in hover(figure, 4, 60)
+        assert "bar 3, beat 1 of 7" in hover(figure, 7.5, 62)
+        assert figure.layout.xaxis.range == (0, 11)
+
+    def test_hover_names_the_pitch_or_the_drum(self):
+        figure = plots.piano_roll(HARMONY)
+        assert hover(figure, 0, 55).startswith("<b>G3</b> Alto<br>bar 1, beat 1 of 4<br>4 beats long")
+        assert hover(figure, 1, 38).startswith("<b>Acoustic snare</b> Drums<br>bar 1, beat 2 of 4<br>0.5 beats long")
+
+    def test_drum_names_are_general_midis(self):
+        """Anchors from the General MIDI Level 1 percussion map."""
+        known = {35: "Acoustic bass drum", 36: "Bass drum", 42: "Closed hi-hat", 49: "Crash cymbal 1", 56: "Cowbell"}
+        assert known.items() <= plots.DRUM_NAMES.items()
+        assert (plots.DRUM_NAMES[70], plots.DRUM_NAMES[81], len(plots.DRUM_NAMES)) == ("Maracas", "Open triangle", 47)
+
+    def test_of_a_long_piece_the_first_sixteen_bars_are_shown(self):
+        figure = plots.piano_roll(Melody([Note(i, 60, 1) for i in range(160)]))
+        assert figure.layout.xaxis.range == (0, 64)
+        assert len(figure.layout.xaxis.tickvals) == 40
+        assert "17–40" in figure.layout.xaxis.title.text
+
+    def test_the_ruler_reaches_to_notes_that_were_removed(self):
+        figure = plots.piano_roll(MELODY.with_notes([*MELODY.notes, Note(9, 60, 1)]), MELODY)
+        assert figure.layout.xaxis.range == (0, 12)
+        assert "bar 3, beat 2 of 4" in hover(figure, 9, 60)

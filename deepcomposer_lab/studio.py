@@ -1,0 +1,445 @@
+"""The studio: hear, see, compose and keep, from a notebook.
+
+The one room where techniques, sound, pictures and the library meet. Importing it teaches IPython to draw a Melody or
+a Composition that ends a cell; the values themselves know nothing of drawing.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import sys
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from deepcomposer_lab import library
+from deepcomposer_lab.music.composition import Composition, as_composition
+from deepcomposer_lab.music.melody import Melody
+from deepcomposer_lab.music.metre import beats_to_seconds
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from deepcomposer_lab.doctor import Check
+
+_FONT = "font-family: var(--jp-ui-font-family, sans-serif); font-size: var(--jp-ui-font-size1, 13px)"
+_INK = "color: var(--jp-ui-font-color1, inherit)"
+
+# -------------------------------------------------------------------------------- see
+
+
+class Picture:
+    """A piano roll with a sentence beneath; JupyterLab draws it when it ends a cell.
+
+    Attributes
+    ----------
+    figure : plotly.graph_objects.Figure
+        To change, or to save: `picture.figure.write_html("roll.html")`.
+    sentences : tuple of str
+        What stands beneath: the piece in numbers, what was changed, and what the last technique remarks.
+    """
+
+    def __init__(self, figure: Figure, sentences: Sequence[str]) -> None:
+        self.figure, self.sentences = figure, tuple(sentences)
+
+    def __repr__(self) -> str:
+        return "\n".join(self.sentences)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display(_plotly_bundle(self.figure, self.sentences[0]), raw=True)
+        display({"text/plain": repr(self), "text/html": _paragraphs(self.sentences)}, raw=True)
+
+
+def show(*music: Composition | Melody, title: str | None = None) -> Picture:
+    """Return a picture of the last piece and, with several, of what changed from the first to the last.
+
+    Parameters
+    ----------
+    *music : Composition or Melody
+        `show(composition)` draws one piece; `show(melody, composition)` marks added notes with a plus sign and
+        removed ones with a dashed, struck outline.
+    title : str, optional
+        Instead of the last piece's own.
+
+    Raises
+    ------
+    TypeError
+        When an argument is not music.
+    ValueError
+        When there is no argument.
+    """
+    from deepcomposer_lab import plots
+
+    figure = plots.piano_roll(*music, title=title)
+    pieces = [as_composition(piece) for piece in music]
+    sentences = [_in_numbers(pieces[-1])]
+    if len(pieces) > 1:
+        sentences.append(str(plots.compare(pieces[0], pieces[-1])))
+    if pieces[-1].steps:
+        sentences += pieces[-1].steps[-1].remarks
+    return Picture(figure, sentences)
+
+
+def _plotly_bundle(figure: Figure, words: str) -> dict[str, Any]:
+    """Return the output for JupyterLab's own plotly renderer: the figure alone, not 5 MB of plotly.js in each cell."""
+    content = figure.to_plotly_json()
+    content["config"] = {
+        "displaylogo": False,
+        "responsive": True,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d"],
+    }
+    return {"application/vnd.plotly.v1+json": _json_ready(content), "text/plain": words}
+
+
+def _json_ready(content: dict[str, Any]) -> dict[str, Any]:
+    import json
+
+    from plotly.utils import PlotlyJSONEncoder
+
+    return json.loads(json.dumps(content, cls=PlotlyJSONEncoder))
+
+
+def _in_numbers(piece: Composition) -> str:
+    notes = sum(len(track.notes) for track in piece.tracks)
+    if notes == 0:
+        return f"{piece.title}: no notes yet."
+    tracks = sum(bool(track.notes) for track in piece.tracks)
+    bars = len(piece.bars) - (piece.pickup > 0)
+    metres = ", ".join(dict.fromkeys(str(metre) for metre in piece.metres))
+    return (
+        f"{piece.title}: {_count(notes, 'note')} in {_count(tracks, 'track')}, {_count(bars, 'bar')} of {metres}"
+        f"{' after a pickup' if piece.pickup else ''}, {_clock(piece.seconds)}."
+    )
+
+
+# -------------------------------------------------------------------------------- hear
+
+_SHORT_SECONDS = 30  # as WAV, which every browser plays; 2.6 MB in the notebook
+_LONG_SECONDS = 300  # as Opus, 3.1 MB in the notebook; what is longer is cut
+_WAV_RATE = 32_000
+
+# Saves what the player plays as a WAV file, in the browser: the notebook does not carry the piece a second time.
+# Inside an event handler the bare name URL is the document's address, hence window.URL.
+_DOWNLOAD_WAV = """
+const figure = this.closest('figure'), audio = figure.querySelector('audio');
+(async () => {
+  let bytes = Uint8Array.from(atob(audio.src.split(',')[1]), (c) => c.charCodeAt(0));
+  if (!audio.src.startsWith('data:audio/wav')) {
+    const sound = await new OfflineAudioContext(1, 1, 48000).decodeAudioData(bytes.buffer);
+    const view = new DataView(new ArrayBuffer(44 + sound.length * 2));
+    const word = (at, text) => [...text].forEach((c, i) => view.setUint8(at + i, c.charCodeAt(0)));
+    word(0, 'RIFF'); view.setUint32(4, 36 + sound.length * 2, true); word(8, 'WAVEfmt ');
+    view.setUint32(16, 16, true); view.setUint16(20, 1, true); view.setUint16(22, 1, true);
+    view.setUint32(24, 48000, true); view.setUint32(28, 96000, true);
+    view.setUint16(32, 2, true); view.setUint16(34, 16, true);
+    word(36, 'data'); view.setUint32(40, sound.length * 2, true);
+    sound.getChannelData(0).forEach((x, i) =>
+      view.setInt16(44 + i * 2, Math.max(-1, Math.min(1, x)) * 32767, true));
+    bytes = view;
+  }
+  const link = document.createElement('a');
+  link.href = window.URL.createObjectURL(new Blob([bytes], {type: 'audio/wav'}));
+  link.download = figure.dataset.title + '.wav';
+  link.click();
+  setTimeout(() => window.URL.revokeObjectURL(link.href), 60000);
+})();
+"""
+
+
+@dataclass(frozen=True, repr=False)
+class Player:
+    """An audio element for a piece; a notebook shows it when it ends a cell.
+
+    Parameters
+    ----------
+    title : str
+    seconds : float
+        How long the audio is.
+    mime : str
+        "audio/wav" or "audio/ogg".
+    data : bytes
+        The audio file.
+    remark : str
+        What a listener should know, or "".
+    """
+
+    title: str
+    seconds: float
+    mime: str
+    data: bytes
+    remark: str = ""
+
+    def __repr__(self) -> str:
+        return " ".join(filter(None, (f"{self.title}, {_clock(self.seconds)} of sound.", self.remark)))
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._html()}
+
+    def _html(self) -> str:
+        title = escape(self.title)
+        source = f"data:{self.mime};base64,{base64.b64encode(self.data).decode('ascii')}"
+        label = f"{title}, {_clock(self.seconds)}"
+        button = "font: inherit; min-height: 32px; padding: 0 12px; border-radius: 6px; cursor: pointer; "
+        return (
+            f'<figure role="group" aria-label="{label}" data-title="{title}" style="margin: 4px 0; {_FONT}; {_INK}">'
+            f"<figcaption>{title} · {_clock(self.seconds)}</figcaption>"
+            f'<div style="display: flex; gap: 8px; align-items: center; flex-wrap: wrap">'
+            f'<audio controls preload="metadata" aria-label="Play {label}" src="{source}"></audio>'
+            f'<button type="button" aria-label="Download {title} as a WAV file" style="{button}{_INK}; '
+            f'background: none; border: 1px solid currentColor" onclick="{escape(_DOWNLOAD_WAV.strip())}">'
+            f"Download WAV</button></div>{_paragraphs([self.remark] if self.remark else [])}</figure>"
+        )
+
+
+def play(music: Composition | Melody) -> Player:
+    """Return a player for `music`: under 4 MB in the notebook, also for long pieces.
+
+    Up to half a minute is kept as WAV (mono, 32 kHz), more as Opus (mono); the button *Download WAV* gives a WAV of
+    either. Of a piece longer than five minutes the first five are played; `dc.sound.to_wav(piece)` gives all of it.
+
+    Raises
+    ------
+    TypeError
+        When it is not music; the message names `read_midi`.
+    ValueError
+        When there is nothing to hear.
+    """
+    from deepcomposer_lab import sound
+
+    piece = as_composition(music)
+    seconds, remark = piece.seconds, ""
+    if seconds > _LONG_SECONDS:
+        piece = piece.trim(0, _beat_at(piece, _LONG_SECONDS))
+        remark = (
+            f"These are the first {_clock(_LONG_SECONDS)} of {_clock(seconds)}; dc.sound.to_wav(piece) gives all of it."
+        )
+    is_short = seconds <= _SHORT_SECONDS
+    audio, rate = sound.render(piece, sample_rate=_WAV_RATE if is_short else sound.SAMPLE_RATE)
+    mono = sound.to_mono(audio)
+    data = sound.encode_wav(mono, rate) if is_short else sound.encode_opus(mono, rate)
+    return Player(piece.title, len(mono) / rate, "audio/wav" if is_short else "audio/ogg", data, remark)
+
+
+def _beat_at(piece: Composition, seconds: float) -> float:
+    """Return the beat that sounds `seconds` after the start, by halving: tempo changes make it piecewise linear."""
+    low, high = 0.0, piece.end
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        low, high = (middle, high) if beats_to_seconds(piece.tempos, middle) < seconds else (low, middle)
+    return high
+
+
+# -------------------------------------------------------------------------------- compose
+
+# public name -> (module, class, the model it uses unless told otherwise)
+_TECHNIQUES = {"ar-cnn": ("deepcomposer_lab.techniques.ar_cnn", "ARCNN", "autoregressive_cnn_bach")}
+
+# What was saved from this session, so that a composition fed back in is known as the parent of the next.
+_saved_lately: deque[tuple[Composition, library.SavedComposition]] = deque(maxlen=32)
+
+Progress = Callable[[int, int], None]
+
+
+def compose(
+    music: Composition | Melody,
+    technique: str = "ar-cnn",
+    *,
+    model: str | None = None,
+    save: bool = True,
+    progress: Progress | None = None,
+    **parameters: Any,
+) -> Composition:
+    """Compose with a technique, keep the result in the library, and return it.
+
+    Parameters
+    ----------
+    music : Composition or Melody
+        What to start from; a composition of an earlier run is as good as a melody.
+    technique : str
+        "ar-cnn".
+    model : str, optional
+        A trained model by name; the technique's own unless told otherwise.
+    save : bool
+        Whether to keep the result in the library, with its metrics and its parent.
+    progress : callable (done, total), optional
+        Called after every step; without it, a notebook shows a bar.
+    **parameters
+        The technique's own, under their public names, and `seed`.
+
+    Raises
+    ------
+    TypeError
+        When `music` is not music.
+    ValueError
+        When there is no such technique, or a parameter is unknown or out of range.
+    """
+    piece = as_composition(music)
+    if technique not in _TECHNIQUES:
+        raise ValueError(
+            f"There is no technique {technique!r}; there is {', '.join(repr(name) for name in _TECHNIQUES)}."
+        )
+    with _Status(piece.title) as status:
+        loaded = _load_technique(technique, model or _TECHNIQUES[technique][2])
+        composition: Composition = loaded.compose(piece, progress=progress or status.progress, **parameters)
+        status.finish(f"Composed “{composition.title}” with {technique}.", _keep(piece, composition) if save else "")
+    return composition
+
+
+@lru_cache(maxsize=4)
+def _load_technique(technique: str, model: str) -> Any:
+    module, name, _ = _TECHNIQUES[technique]
+    return getattr(importlib.import_module(module), name).from_pretrained(model)
+
+
+def _keep(source: Composition, composition: Composition) -> str:
+    """Save the composition and return a sentence about it; a folder that refuses costs the copy, not the music."""
+    from deepcomposer_lab import metrics
+
+    parents = [saved for kept, saved in _saved_lately if kept == source][-1:]
+    try:
+        saved = library.save_composition(composition, parents=parents, metrics=metrics.evaluate(composition).as_dict())
+    except OSError as error:
+        warnings.warn(f"The composition was not saved: {error}. It is still here as a value.", stacklevel=3)
+        return "It was not saved."
+    _saved_lately.append((composition, saved))
+    return f"Saved as {saved.id}."
+
+
+class _Status:
+    """What a notebook shows while something runs: a bar, then one sentence. Elsewhere it shows nothing.
+
+    Plain HTML that is replaced in place: it needs no widget, and a saved notebook keeps the sentence alone.
+    """
+
+    _SECONDS_BETWEEN_UPDATES = 0.1
+
+    def __init__(self, title: str) -> None:
+        self.title, self.handle, self.shown_at = title, None, 0.0
+
+    def __enter__(self) -> _Status:
+        if _is_notebook():
+            from IPython.display import display
+
+            self.handle = display(self._bundle("Loading the model …"), raw=True, display_id=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self.handle is not None and kind is not None:
+            self.handle.update(self._bundle("Stopped before it was finished."), raw=True)
+
+    def progress(self, done: int, total: int) -> None:
+        """Move the bar, at most ten times a second."""
+        now = time.monotonic()
+        if self.handle is None or (now - self.shown_at < self._SECONDS_BETWEEN_UPDATES and done < total):
+            return
+        self.shown_at = now
+        bar = f'<progress max="{total}" value="{done}" aria-label="Composing"></progress> '
+        self.handle.update(self._bundle(f"Composing: step {done} of at most {total}", bar), raw=True)
+
+    def finish(self, *sentences: str) -> None:
+        """Replace the bar by sentences."""
+        if self.handle is not None:
+            self.handle.update(self._bundle(" ".join(filter(None, sentences))), raw=True)
+
+    def _bundle(self, words: str, before: str = "") -> dict[str, str]:
+        html = f'<div role="status" style="{_FONT}; {_INK}">{before}{escape(words)}</div>'
+        return {"text/plain": words, "text/html": html}
+
+
+# -------------------------------------------------------------------------------- the set-up
+
+
+class SetupReport:
+    """What the doctor found, one line a check.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+        Each with `name`, `ok` and `sentence`.
+    """
+
+    def __init__(self, checks: Iterable[Check]) -> None:
+        self.checks = tuple(checks)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check passed."""
+        return all(check.ok for check in self.checks)
+
+    @property
+    def verdict(self) -> str:
+        """All checks in one sentence."""
+        failed = [check.name for check in self.checks if not check.ok]
+        return f"To be looked at: {', '.join(failed)}." if failed else "Everything is ready."
+
+    def __repr__(self) -> str:
+        return "\n".join([*(str(check) for check in self.checks), self.verdict])
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        rows = "".join(
+            f"<li>{'✓' if check.ok else '✗ not ready:'} <b>{escape(check.name)}</b>: {escape(check.sentence)}</li>"
+            for check in self.checks
+        )
+        html = (
+            f'<div style="{_FONT}; {_INK}"><ul style="list-style: none; margin: 0; padding: 0">{rows}</ul>'
+            f"{_paragraphs([self.verdict])}</div>"
+        )
+        return {"text/plain": repr(self), "text/html": html}
+
+
+def check_setup() -> SetupReport:
+    """Look whether everything that composing needs is there, and return one line a check; nothing is raised."""
+    from deepcomposer_lab import doctor
+
+    return SetupReport(doctor.checks())
+
+
+# -------------------------------------------------------------------------------- small pieces
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds + 1e-3), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _paragraphs(sentences: Sequence[str]) -> str:
+    return "".join(f'<p style="margin: 4px 0; {_FONT}; {_INK}">{escape(sentence)}</p>' for sentence in sentences)
+
+
+def _shell() -> Any:
+    """Return IPython's shell, or None outside it; IPython is not imported to find out."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
+
+
+def _is_notebook() -> bool:
+    return hasattr(_shell(), "kernel")
+
+
+def _draw_value(music: Composition | Melody, include: object = None, exclude: object = None) -> dict[str, Any]:
+    from deepcomposer_lab import plots
+
+    return _plotly_bundle(plots.piano_roll(music), _in_numbers(as_composition(music)))
+
+
+def _teach_ipython() -> None:
+    """Let a Melody or Composition that ends a cell be drawn."""
+    shell = _shell()
+    if shell is not None:
+        for kind in (Melody, Composition):
+            shell.display_formatter.mimebundle_formatter.for_type(kind, _draw_value)
+
+
+_teach_ipython()

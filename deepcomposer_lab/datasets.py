@@ -17,7 +17,7 @@ import os
 import pickle
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -76,7 +76,7 @@ class Piece:
     """
 
     name: str
-    notes: np.ndarray
+    notes: np.ndarray = field(repr=False)
     steps: int
     metre: tuple[int, int]
     pickup: int
@@ -123,7 +123,7 @@ class Dataset:
 
     name: str
     card: dict[str, Any]
-    arrays: Mapping[str, np.ndarray]
+    arrays: Mapping[str, np.ndarray] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.arrays["names"])

@@ -12,7 +12,6 @@ import zipfile
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from io import BytesIO
-from pathlib import Path
 
 STEP_PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
@@ -45,14 +44,13 @@ class SourceScore:
     """A score: its parts, its bars (start and length in beats), and its changes of metre and key.
 
     `metres` holds (beat, numerator, denominator); `key` is (fifths, mode) of the first key signature, mode "" where
-    the file gives none; `rights` is the text of every <rights> element.
+    the file gives none.
     """
 
     parts: list[SourcePart]
     bars: list[tuple[Fraction, Fraction]]
     metres: list[tuple[Fraction, int, int]]
     key: tuple[int, str]
-    rights: list[str]
 
 
 def part_name(score_part: ElementTree.Element) -> str:
@@ -80,13 +78,12 @@ def part_names(root: ElementTree.Element) -> dict[str, str]:
     return {part.attrib["id"]: part_name(part) for part in root.iter("score-part")}
 
 
-def read_score(data: bytes, part_ids: list[str] | None = None) -> SourceScore:
-    """Read the parts named by `part_ids` (all of them by default) from a MusicXML document's bytes.
+def read_score(root: ElementTree.Element, part_ids: list[str] | None = None) -> SourceScore:
+    """Read the parts named by `part_ids` (all of them by default) from a parsed MusicXML document.
 
     A bar is as long as the longest of the parts read makes it, so that a part whose bar is not filled with rests
     stays aligned with the others.
     """
-    root = parse_file(data)
     names = part_names(root)
     ids = list(names) if part_ids is None else part_ids
     elements = {part.attrib["id"]: part for part in root.iter("part")}
@@ -106,7 +103,6 @@ def read_score(data: bytes, part_ids: list[str] | None = None) -> SourceScore:
         bars=bars,
         metres=readers[0].metres,
         key=readers[0].key or (0, ""),
-        rights=[element.text or "" for element in root.iter("rights")],
     )
 
 
@@ -197,8 +193,3 @@ def _merged(events: list[_Event]) -> list[SourceNote]:
         if event.tie_start:
             open_ties[note.pitch, note.offset] = index
     return notes
-
-
-def read_path(path: Path, part_ids: list[str] | None = None) -> SourceScore:
-    """Read a MusicXML file; see `read_score`."""
-    return read_score(path.read_bytes(), part_ids)

@@ -113,8 +113,9 @@ def document_text(data: bytes) -> str:
 
 
 def rights_reserved(data: bytes) -> bool:
-    """Say whether a file's header claims a copyright or reserves rights."""
-    return re.search(r"copyright|rights\b[^.<]{0,80}\breserved|<rights", document_text(data), re.IGNORECASE) is not None
+    """Say whether a file claims a copyright or reserves rights before its first part begins."""
+    header = document_text(data).partition("<part ")[0]
+    return re.search(r"copyright|rights\b[^.<]{0,80}\breserved|<rights", header, re.IGNORECASE) is not None
 
 
 def voice_parts(names: dict[str, str]) -> list[str]:
@@ -200,7 +201,8 @@ def read_chorale(name: str, data: bytes) -> Chorale:
         raise LeftOutError("its header reserves rights")
     if data[:2] != b"PK" and b"<score-partwise" not in data:
         raise LeftOutError("an analysis in Roman numerals, without notes")
-    score = read_score(data, voice_parts(part_names(parse_file(data))))
+    root = parse_file(data)
+    score = read_score(root, voice_parts(part_names(root)))
     rows, fermata, moved, dropped = [], [], 0, 0
     for voice, part in enumerate(score.parts):
         for note in part.notes:
@@ -208,7 +210,7 @@ def read_chorale(name: str, data: bytes) -> Chorale:
             if end == start:
                 dropped += 1
                 continue
-            moved += start != note.onset * STEPS_PER_BEAT or end != note.offset * STEPS_PER_BEAT
+            moved += (start, end) != (note.onset * STEPS_PER_BEAT, note.offset * STEPS_PER_BEAT)
             rows.append((start, note.pitch, end - start, voice))
             fermata.append(note.fermata)
     notes = np.array(rows, np.int16).reshape(-1, 4)

@@ -100,6 +100,11 @@ def library_directory() -> Path:
     return _data_folder() / "deepcomposer_lab" / "compositions"
 
 
+def is_id(text: str) -> bool:
+    """Return whether `text` has the form of a saved composition's id, whether there is one or not."""
+    return _ID.fullmatch(text) is not None
+
+
 def save_composition(
     composition: Composition,
     *,
@@ -170,7 +175,7 @@ def list_compositions(directory: str | os.PathLike[str] | None = None) -> list[S
     """
     found = []
     for path in _folder(directory).glob("*.json"):
-        if not _ID.fullmatch(path.stem):
+        if not is_id(path.stem):
             continue
         try:
             found.append(_summary(_read(path), path))
@@ -257,7 +262,7 @@ def restore_composition(id: str, directory: str | os.PathLike[str] | None = None
         When the trash holds no such composition.
     """
     folder = _folder(directory)
-    if not _ID.fullmatch(id) or not (folder / _TRASH / f"{id}.json").is_file():
+    if not is_id(id) or not (folder / _TRASH / f"{id}.json").is_file():
         raise LibraryError(f"The trash of {folder} holds no composition {id!r}.")
     _move(id, folder / _TRASH, folder, last=".json")
     return find_composition(id, folder)
@@ -373,7 +378,7 @@ def _find(saved: SavedComposition | str | os.PathLike[str], directory: str | os.
     """Return the JSON of a saved composition, given as the library's line, an id or a path."""
     if isinstance(saved, SavedComposition):
         path = saved.path
-    elif isinstance(saved, str) and _ID.fullmatch(saved):
+    elif isinstance(saved, str) and is_id(saved):
         path = _folder(directory) / f"{saved}.json"
     else:
         path = Path(saved)

@@ -1,0 +1,571 @@
+"""The command line: `deepcomposer-lab compose`, `evaluate`, `train` and the rest.
+
+Everything heavy is imported by the command that needs it, so that `--help` answers at once and `compose` pays for
+torch alone. An error is one sentence on stderr and exit status 2 (`--debug` adds the traceback); Ctrl-C gives 130.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from deepcomposer_lab.music.composition import Composition
+    from deepcomposer_lab.music.melody import Melody
+
+PROGRAM = "deepcomposer-lab"
+TECHNIQUES = {"ar-cnn": "autoregressive_cnn_bach"}  # name -> the model taken unless another is named
+BENCHMARKS = ("ar-cnn",)
+START_PAGE = "00_start_here.ipynb"
+EXPORT_STEPS_PER_BEAT = 24  # pypianoroll's own resolution: sixteenths, triplets and thirty-seconds all fall on a step
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """Something the person at the keyboard can put right; its message is the one sentence they get."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after the program's name; those the process was started with unless told otherwise.
+
+    Returns
+    -------
+    int
+        Exit status: 0 done, 1 the doctor found something missing, 2 an error, 130 interrupted by Ctrl-C.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    _let_odd_consoles_print()
+    try:
+        options, rest = _parser().parse_known_args(words)
+        if rest and not options.takes_more:
+            raise CommandError(f"{PROGRAM} {options.command} knows no {rest[0]!r}; --help lists what it takes.")
+        options.rest = rest
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if "--debug" in words:
+            traceback.print_exc()
+        print(_sentence(error), file=sys.stderr)
+        return EXIT_ERROR
+
+
+def _sentence(error: Exception) -> str:
+    """Return an error as one readable line; ours speak for themselves, others are named as what they are."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f" {os.fspath(error.filename)!r}" if error.filename else ""
+        return f"Error: the system refused{place}: {error.strerror}."
+    text = " ".join(str(error).split())
+    if isinstance(error, CommandError | ValueError | OSError) and text:
+        return f"Error: {text}"
+    if isinstance(error, ImportError):
+        return f"Error: a library is missing ({text}); `{PROGRAM} doctor` says what to do."
+    return f"Error: something unforeseen happened ({type(error).__name__}: {text}); --debug shows where."
+
+
+def _let_odd_consoles_print() -> None:
+    """Print a replacement for letters that a console's encoding lacks, instead of failing on a title."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+# --- what can be asked --------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with one sentence where it would print a page."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(f"{message}; see {self.prog} --help.")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"{PROGRAM} {version(PROGRAM)}")
+        parser.exit()
+
+
+def _parser() -> _Parser:
+    debug = _Parser(add_help=False)
+    debug.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show where an error comes from")
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Compose with neural networks, measure, train; the notebooks are opened by `lab`.",
+        parents=[debug],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, run: Callable[..., int], help: str, takes_more: bool = False, **texts: Any) -> _Parser:
+        added = commands.add_parser(
+            name, help=help, description=help[:1].upper() + help[1:] + ".", parents=[debug], allow_abbrev=False, **texts
+        )
+        added.set_defaults(run=run, takes_more=takes_more)
+        return added
+
+    _add_lab(command)
+    _add_compose(command)
+    _add_evaluate(command)
+    command("models", _models, "list the trained models")
+    command("datasets", _datasets, "list the datasets")
+    _add_train(command)
+    _add_benchmark(command)
+    command("doctor", _doctor, "check the installation, one line a question")
+    return parser
+
+
+def _add_lab(command: Callable[..., _Parser]) -> None:
+    command(
+        "lab",
+        _lab,
+        f"open JupyterLab on {START_PAGE}",
+        takes_more=True,
+        usage=f"{PROGRAM} lab [--debug] [JupyterLab's own options, such as --no-browser --port 8890]",
+    )
+
+
+def _add_compose(command: Callable[..., _Parser]) -> None:
+    parser = command("compose", _compose, "compose with a melody or a piece, and keep the result in the library")
+    parser.add_argument(
+        "input", metavar="IN", help="a MIDI file, a sample melody such as ode_to_joy, or a saved composition"
+    )
+    parser.add_argument("--technique", default="ar-cnn", help=f"one of: {', '.join(TECHNIQUES)} (default ar-cnn)")
+    parser.add_argument("--model", help="a trained model of that technique (default: its own); see `models`")
+    parser.add_argument("--seed", type=int, help="a whole number: the same seed gives the same notes")
+    parser.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"write {', '.join(WRITERS)}; may be given several times",
+    )
+    parser.add_argument("--no-save", action="store_true", help="keep nothing in the library")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    controls = parser.add_argument_group("parameters of ar-cnn")
+    for name, (metavar, help) in AR_CNN_CONTROLS.items():
+        # Text goes on as it is: the technique knows the ranges, and says so.
+        controls.add_argument(_flag(name), metavar=metavar, default=argparse.SUPPRESS, help=help)
+
+
+# The names of the technique's parameters, so that --help need not load torch to print them.
+AR_CNN_CONTROLS = {
+    "max_notes_to_remove": ("PERCENT", "0-100 %% of the input's notes may go (default 20)"),
+    "max_notes_to_add": ("NOTES", "0-1000 notes per eight bars may come (default 1000)"),
+    "sampling_iterations": ("EDITS", "0-500 edits per eight bars (default 150)"),
+    "creative_risk": ("RISK", "0.5-6, the softmax temperature (default 1)"),
+}
+
+
+def _add_evaluate(command: Callable[..., _Parser]) -> None:
+    parser = command("evaluate", _evaluate, "measure pieces: five metrics, for each track and overall")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="MIDI files, sample melodies or saved compositions")
+    parser.add_argument("--key", default="C", help="tonic of the scale (default C)")
+    parser.add_argument("--mode", default="major", help="its mode: major, minor, dorian … (default major)")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there instead of printing a table")
+
+
+def _add_train(command: Callable[..., _Parser]) -> None:
+    parser = command(
+        "train",
+        _train,
+        "train a model by a recipe; without RECIPE, list the recipes",
+        takes_more=True,
+        usage=f"{PROGRAM} train [RECIPE] [--save NAME] [--checkpoint FILE] [--quiet] [--HYPERPARAMETER=VALUE ...]",
+        epilog=f"Any hyperparameter of the recipe can be given: {PROGRAM} train ar_cnn_tiny --epochs=2",
+    )
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE")
+    parser.add_argument("--save", metavar="NAME", help="keep the trained model under this name")
+    parser.add_argument("--checkpoint", metavar="FILE", help="keep the state there, and go on from it if it exists")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _add_benchmark(command: Callable[..., _Parser]) -> None:
+    parser = command("benchmark", _benchmark, "measure a technique on pieces it never saw, beside floors")
+    parser.add_argument("technique", metavar="TECHNIQUE", help=f"one of: {', '.join(BENCHMARKS)}")
+    parser.add_argument("--quick", action="store_true", help="few pieces: under a minute")
+    parser.add_argument("--json", metavar="FILE", help="also write the figures as one flat object")
+    parser.add_argument("--jsb", metavar="FILE", help="read the test pieces from the public Jsb16thSeparated.npz")
+    parser.add_argument("--model", help="a trained model of that technique (default: its own)")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+# --- music in and out ---------------------------------------------------------------------------------------
+
+
+def _read(name: str) -> tuple[Composition | Melody, tuple[str, ...]]:
+    """Return the piece a person means by `name`, and the ids of the saved compositions it is."""
+    from deepcomposer_lab import library
+    from deepcomposer_lab.music.midi import read_midi
+    from deepcomposer_lab.music.samples import list_sample_melodies, sample_melody
+
+    path = Path(name)
+    if path.suffix.lower() == ".json" and path.is_file():
+        return library.open_composition(path), (path.stem,)
+    if path.exists():
+        return read_midi(path), ()
+    if name in list_sample_melodies():
+        return sample_melody(name), ()
+    if library.is_id(name):
+        return library.open_composition(name), (name,)
+    raise CommandError(
+        f"there is no file {name!r}, and no sample melody of that name; the samples are "
+        f"{', '.join(list_sample_melodies())}."
+    )
+
+
+def _midi(composition: Composition) -> bytes:
+    from deepcomposer_lab.music.midi import write_midi
+
+    return write_midi(composition)
+
+
+def _wav(composition: Composition) -> bytes:
+    from deepcomposer_lab.sound import to_wav
+
+    return to_wav(composition)
+
+
+def _opus(composition: Composition) -> bytes:
+    from deepcomposer_lab.sound import to_opus
+
+    return to_opus(composition)
+
+
+def _musicxml(composition: Composition) -> bytes:
+    from deepcomposer_lab.music.musicxml import to_musicxml
+
+    return to_musicxml(composition)
+
+
+def _npz(composition: Composition) -> bytes:
+    from deepcomposer_lab.music.pianoroll import PianoRoll
+
+    return PianoRoll.from_composition(composition, steps_per_beat=EXPORT_STEPS_PER_BEAT).to_npz()
+
+
+WRITERS: dict[str, Callable[[Composition], bytes]] = {
+    ".mid": _midi,
+    ".wav": _wav,
+    ".opus": _opus,
+    ".musicxml": _musicxml,
+    ".npz": _npz,
+}
+
+
+def _checked_outputs(names: Iterable[str], input: str = "") -> list[Path]:
+    """Return the output files, each known to be writable and of a known kind, before any work is done."""
+    paths: list[Path] = []
+    for name in names:
+        path = Path(name)
+        if path.suffix.lower() not in WRITERS:
+            raise CommandError(f"the output {name!r} ends in none of {', '.join(WRITERS)}.")
+        _check_writable(path)
+        if path.resolve() in [other.resolve() for other in paths]:
+            raise CommandError(f"the output {name!r} is given twice.")
+        if input and path.exists() and path.resolve() == Path(input).resolve():
+            raise CommandError(f"the output {name!r} would replace the input; choose another name.")
+        paths.append(path)
+    return paths
+
+
+def _check_writable(path: Path) -> None:
+    if path.is_dir():
+        raise CommandError(f"the output {str(path)!r} is a folder; give a file's name.")
+    if not path.parent.is_dir():
+        raise CommandError(f"the folder of the output {str(path)!r} does not exist; make it first.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise CommandError(f"the output {str(path)!r} may not be written; choose another place.")
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    from deepcomposer_lab.music.files import write_atomically
+
+    write_atomically(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+@dataclass
+class _ProgressBar:
+    """A progress bar with the time left, on stderr; it appears with the first step."""
+
+    unit: str
+    quiet: bool
+    bar: tqdm | None = field(default=None, init=False)
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        if self.quiet:
+            return
+        if self.bar is None:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total, unit=f" {self.unit}", dynamic_ncols=True, file=sys.stderr)
+        self.bar.total = total
+        if note:
+            self.bar.set_postfix_str(note, refresh=False)
+        self.bar.update(done - self.bar.n)
+
+    def __enter__(self) -> _ProgressBar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+# --- the commands -------------------------------------------------------------------------------------------
+
+
+def _lab(options: argparse.Namespace) -> int:
+    """Open JupyterLab on the start page: the checkout's, else that of the working folder."""
+    page = _start_page()
+    root = page.parent.parent if page.parent.name == "notebooks" else page.parent
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}"]
+    command.append(f"--LabApp.default_url=/lab/tree/{page.relative_to(root).as_posix()}")
+    command.append("--ServerApp.port_retries=0")  # a port in use is said, and no other taken without a word
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    return subprocess.call([*command, *options.rest])
+
+
+def _start_page() -> Path:
+    checkout = Path(__file__).resolve().parent.parent / "notebooks"
+    places = (checkout, Path.cwd(), Path.cwd() / "notebooks")
+    for folder in places:
+        if (folder / START_PAGE).is_file():
+            return folder.resolve() / START_PAGE
+    raise CommandError(f"the notebooks are not here; run this in the folder that holds {START_PAGE}.")
+
+
+def _compose(options: argparse.Namespace) -> int:
+    """Read, compose, keep, export; whatever can be refused is refused before the network is loaded."""
+    if options.technique not in TECHNIQUES:
+        raise CommandError(f"there is no technique {options.technique!r}; there is {', '.join(TECHNIQUES)}.")
+    from deepcomposer_lab.library import library_directory
+    from deepcomposer_lab.music.files import write_atomically
+
+    outputs = _checked_outputs(options.output, options.input)
+    music, parents = _read(options.input)
+    if not options.no_save:
+        library_directory().mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    composition = _composed(options, music)
+    seconds = time.perf_counter() - began
+    step = composition.steps[-1]
+    print(
+        f"{composition.title}: {_count(_pitched(music), 'note')} in, {_count(_pitched(composition), 'note')} out, "
+        f"seed {step.seed}, {seconds:.1f} s"
+    )
+    for told in composition.steps:
+        if told is step or told.technique == "import":
+            print("".join(f"Note: {remark}\n" for remark in told.remarks), end="")
+    for path in outputs:
+        write_atomically(path, WRITERS[path.suffix.lower()](composition))
+        print(f"Wrote {path}")
+    if not options.no_save:
+        _keep(composition, parents)
+    return 0
+
+
+def _composed(options: argparse.Namespace, music: Composition | Melody) -> Composition:
+    import torch
+
+    from deepcomposer_lab.techniques.ar_cnn import ARCNN
+
+    torch.set_num_threads(1)  # a network this small gains nothing from a second, and loses much on a busy machine
+    technique = ARCNN.from_pretrained(options.model or TECHNIQUES[options.technique])
+    parameters = {name: getattr(options, name) for name in AR_CNN_CONTROLS if hasattr(options, name)}
+    with _ProgressBar("edits", options.quiet) as progress:
+        return technique.compose(music, seed=options.seed, progress=progress, **parameters)
+
+
+def _pitched(music: Composition | Melody) -> int:
+    from deepcomposer_lab.music.composition import as_composition
+
+    return sum(len(track.notes) for track in as_composition(music).tracks if not track.is_drum)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _keep(composition: Composition, parents: Iterable[str]) -> None:
+    from deepcomposer_lab.library import save_composition
+    from deepcomposer_lab.metrics import evaluate
+
+    saved = save_composition(composition, parents=parents, metrics=evaluate(composition).as_dict())
+    print(f"Saved as {saved.id} in {saved.path.parent}")
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from deepcomposer_lab.metrics import evaluate
+
+    target = _checked_file(options.json)
+    evaluations = {name: evaluate(_read(name)[0], options.key, options.mode) for name in options.files}
+    if target is not None:
+        _write_json(target, {name: evaluation.as_dict() for name, evaluation in evaluations.items()})
+        print(f"Wrote {target}")
+        return 0
+    print("\n\n".join(f"{name}\n{evaluation.to_table()}" for name, evaluation in evaluations.items()))
+    return 0
+
+
+def _checked_file(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    _check_writable(Path(name))
+    return Path(name)
+
+
+def _models(options: argparse.Namespace) -> int:
+    from deepcomposer_lab.models.registry import list_models
+
+    rows = [
+        [
+            card.stem,
+            card.technique,
+            card.network,
+            f"{card.parameters:,}",
+            f"{card.weights_bytes / 1e6:.1f} MB",
+            str(card.dataset.get("name", "")),
+        ]
+        for card in list_models()
+    ]
+    print(_table(["model", "technique", "network", "parameters", "weights", "dataset"], rows))
+    return 0
+
+
+def _datasets(options: argparse.Namespace) -> int:
+    from deepcomposer_lab.datasets import list_datasets, load_dataset
+
+    rows = []
+    for name in list_datasets():
+        dataset = load_dataset(name)
+        rows.append([name, str(len(dataset)), str(dataset.card.get("title", "")), str(dataset.card.get("licence", ""))])
+    print(_table(["dataset", "pieces", "what", "licence"], rows))
+    return 0
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return left-aligned columns, two spaces apart."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _train(options: argparse.Namespace) -> int:
+    """Train by a recipe and print what the validation pieces say."""
+    from deepcomposer_lab.training.recipes import get_recipe, list_recipes
+
+    if options.recipe is None:
+        if options.rest:
+            raise CommandError(f"name a recipe first: {', '.join(list_recipes())}.")
+        print("\n".join(list_recipes()))
+        return 0
+    recipe = get_recipe(options.recipe)
+    recipe = recipe.replace(**_overrides(options.rest, recipe.as_dict()))
+    from deepcomposer_lab.training import train
+
+    trainer = train(recipe, checkpoint=_checked_file(options.checkpoint))
+    measured: Mapping[str, float] = {}
+    with _ProgressBar("steps", options.quiet) as bar:
+        for progress in trainer:
+            measured = progress.metrics or measured
+            bar(progress.step, progress.total_steps, f"epoch {progress.epoch:.2f}, loss {progress.loss:.3f}")
+    for name, value in measured.items():
+        print(f"{name}: {value:.4f}")
+    if options.save:
+        print(f"Saved the model {trainer.save(options.save).stem}")
+    else:
+        print("The model is not kept; --save NAME keeps it.")
+    return 0
+
+
+def _overrides(words: Sequence[str], current: Mapping[str, Any]) -> dict[str, Any]:
+    """Read `--epochs=2`, `--epochs 2` as values of the type the recipe has."""
+    overrides: dict[str, Any] = {}
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0)
+        name, equals, text = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or not name:
+            raise CommandError(f"a hyperparameter is written --name=value; got {word!r}.")
+        if not equals:
+            if not waiting:
+                raise CommandError(f"{word} lacks its value: {word}=VALUE.")
+            text = waiting.pop(0)
+        name = name.replace("-", "_")
+        overrides[name] = _typed(text, current.get(name))
+    return overrides
+
+
+def _typed(text: str, current: Any) -> Any:
+    """Return `text` as a value of the type of `current`; where it is none, as it is, and the recipe says so."""
+    if isinstance(current, str):
+        return text
+    if isinstance(current, bool):
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if isinstance(current, list | tuple):
+        return tuple(
+            _typed(item.strip(), current[0] if current else 0) for item in text.strip("()[]").split(",") if item
+        )
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    if options.technique not in BENCHMARKS:
+        raise CommandError(f"there is no benchmark {options.technique!r}; there is {', '.join(BENCHMARKS)}.")
+    target = _checked_file(options.json)
+    jsb = None if options.jsb is None else Path(options.jsb)
+    if jsb is not None and not jsb.is_file():
+        raise CommandError(f"there is no file {options.jsb!r}.")
+    from deepcomposer_lab.benchmarks import ar_cnn
+
+    chosen = {} if options.model is None else {"model": options.model}
+    figures = ar_cnn.run(quick=options.quick, jsb=jsb, report=lambda line: print(line, flush=True), **chosen)
+    if target is not None:
+        _write_json(target, figures)
+        print(f"Wrote {target}")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from deepcomposer_lab.doctor import checks
+
+    answers = checks()
+    print("\n".join(map(str, answers)))
+    return 0 if all(answer.ok for answer in answers) else 1

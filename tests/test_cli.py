@@ -1,0 +1,585 @@
+"""The command line: what it writes, what it refuses, and that every refusal is one sentence and status 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import wave
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepcomposer_lab import cli, library
+from deepcomposer_lab.music.composition import Composition, CompositionStep, Track, as_composition
+from deepcomposer_lab.music.metre import MetreChange
+from deepcomposer_lab.music.midi import read_midi, write_midi
+from deepcomposer_lab.music.note import Note
+from deepcomposer_lab.music.samples import list_sample_melodies, sample_melody
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "library"
+    monkeypatch.setenv("DEEPCOMPOSER_LAB_HOME", str(folder))
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command that must fail with one sentence and status 2; return the sentence."""
+
+    def run(*words: str) -> str:
+        assert cli.main(words) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.endswith("\n")
+        assert captured.err.count("\n") == 1
+        assert "Traceback" not in captured.err
+        return captured.err
+
+    return run
+
+
+class BassUnderEveryNote:
+    """A technique that needs no network: it doubles the input an octave or so below, by its seed."""
+
+    asked: list[dict[str, Any]]
+
+    def __init__(self) -> None:
+        self.asked = []
+
+    def compose(self, music: Any, *, seed: int | None = None, progress: Any = None, **parameters: Any) -> Composition:
+        self.asked.append({"seed": seed, **parameters})
+        for done in (1, 2, 3):
+            progress(done, 3)
+        composition = as_composition(music)
+        low = [note.transpose(-12 - (seed or 0)) for note in composition.notes]
+        step = CompositionStep("ar-cnn", "fake", seed=seed or 0, remarks=("The drums passed through untouched.",))
+        return composition.with_tracks([*composition.tracks, Track(low, "Bass", 43)]).with_step(step)
+
+
+@pytest.fixture
+def technique(monkeypatch: pytest.MonkeyPatch) -> BassUnderEveryNote:
+    from deepcomposer_lab.techniques.ar_cnn import ARCNN
+
+    fake = BassUnderEveryNote()
+
+    def from_pretrained(name: str) -> BassUnderEveryNote:
+        fake.asked.append({"model": name})
+        return fake
+
+    monkeypatch.setattr(ARCNN, "from_pretrained", from_pretrained)
+    return fake
+
+
+# --- compose ------------------------------------------------------------------------------------------------
+
+
+def test_compose_writes_saves_and_tells(
+    technique: BassUnderEveryNote, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_midi(sample_melody("twinkle_twinkle"), tmp_path / "in.mid")
+    assert cli.main(["compose", "in.mid", "--seed", "7", "-o", "out.mid", "-o", "out.npz"]) == 0
+    printed, progress = capsys.readouterr()
+    melody = sample_melody("twinkle_twinkle")
+    written = read_midi(tmp_path / "out.mid")
+    assert sorted(note.pitch for note in written.notes) == sorted(
+        [note.pitch for note in melody] + [note.pitch - 19 for note in melody]
+    )
+    assert (tmp_path / "out.npz").read_bytes().startswith(b"PK")
+    [saved] = library.list_compositions()
+    assert saved.path.parent == home
+    assert library.open_composition(saved).steps[-1].seed == 7
+    assert saved.metrics is not None
+    assert saved.metrics["overall"]["empty_bar_rate"] == 0.0
+    assert f"Saved as {saved.id}" in printed
+    assert "Wrote out.mid" in printed
+    assert f"{len(melody)} notes in, {2 * len(melody)} notes out, seed 7" in printed
+    assert "Note: The drums passed through untouched." in printed
+    assert "3/3" in progress
+    assert technique.asked == [{"model": "autoregressive_cnn_bach"}, {"seed": 7}]
+
+
+def test_compose_takes_samples_and_saved_compositions_as_input(technique: BassUnderEveryNote) -> None:
+    assert cli.main(["compose", "ode_to_joy"]) == 0
+    [first] = library.list_compositions()
+    assert cli.main(["compose", first.id, "--seed", "1", "--quiet"]) == 0
+    assert cli.main(["compose", str(first.path), "--seed", "2", "--quiet"]) == 0
+    lines = library.list_compositions()
+    assert [line.parents for line in lines] == [(first.id,), (first.id,), ()]
+    assert len(library.open_composition(lines[0]).tracks) == 3
+
+
+def test_compose_without_saving_keeps_nothing(
+    technique: BassUnderEveryNote, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["compose", "ode_to_joy", "--no-save", "--quiet", "-o", "out.mid"]) == 0
+    assert capsys.readouterr().err == ""
+    assert not home.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mid"]
+
+
+def test_parameters_reach_the_technique_as_they_were_typed(technique: BassUnderEveryNote) -> None:
+    words = ["--max-notes-to-remove", "0", "--max-notes-to-add", "50", "--sampling-iterations=20"]
+    assert cli.main(["compose", "ode_to_joy", "--model", "mine", *words, "--creative-risk", "1.5", "--no-save"]) == 0
+    assert technique.asked == [
+        {"model": "mine"},
+        {
+            "seed": None,
+            "max_notes_to_remove": "0",
+            "max_notes_to_add": "50",
+            "sampling_iterations": "20",
+            "creative_risk": "1.5",
+        },
+    ]
+
+
+def test_the_help_names_exactly_the_techniques_parameters_defaults_and_ranges() -> None:
+    from deepcomposer_lab.techniques.ar_cnn import PARAMETERS
+
+    assert list(cli.AR_CNN_CONTROLS) == [parameter.name for parameter in PARAMETERS]
+    for parameter in PARAMETERS:
+        _, help = cli.AR_CNN_CONTROLS[parameter.name]
+        assert help.startswith(f"{parameter.minimum:g}-{parameter.maximum:g}")
+        assert help.endswith(f"(default {parameter.default:g})")
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("out.mp3", "ends in none of .mid, .wav, .opus, .musicxml, .npz"),
+        ("out", "ends in none of"),
+        ("nowhere/out.mid", "does not exist"),
+        ("folder.mid", "is a folder"),
+        ("in.mid", "would replace the input"),
+        ("sealed/out.mid", "may not be written"),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_refused_before_composing(
+    technique: BassUnderEveryNote,
+    refused: Callable[..., str],
+    tmp_path: Path,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    output: str,
+    said: str,
+) -> None:
+    write_midi(sample_melody("ode_to_joy"), tmp_path / "in.mid")
+    (tmp_path / "folder.mid").mkdir()
+    (tmp_path / "sealed").mkdir()
+    allowed = os.access  # permission bits do not hold back an administrator, so the answer is given here
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "sealed" and allowed(path, mode))
+    assert said in refused("compose", "in.mid", "-o", "good.wav", "-o", output)
+    assert technique.asked == []
+    assert not home.exists()
+    assert not (tmp_path / "good.wav").exists()
+
+
+def test_an_output_given_twice_is_refused(technique: BassUnderEveryNote, refused: Callable[..., str]) -> None:
+    assert "given twice" in refused("compose", "ode_to_joy", "-o", "a.mid", "-o", "./a.mid")
+
+
+def test_inputs_that_cannot_be_read_are_refused_with_their_own_sentence(
+    technique: BassUnderEveryNote, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "text.mid").write_text("not music at all")
+    (tmp_path / "2025-01-01-bad-0000.json").write_text("{")
+    assert "ode_to_joy" in refused("compose", "nothing.mid")
+    assert "text.mid" in refused("compose", "text.mid", "-o", "out.mid")
+    assert "damaged" in refused("compose", "2025-01-01-bad-0000.json")
+    assert "holds no composition" in refused("compose", "2025-01-01-gone-0000")
+    assert "no technique 'gan'" in refused("compose", "ode_to_joy", "--technique", "gan")
+    assert "invalid int value" in refused("compose", "ode_to_joy", "--seed", "x")
+    assert technique.asked == []
+    assert not (tmp_path / "out.mid").exists()
+
+
+def test_every_kind_of_file_is_written(technique: BassUnderEveryNote, tmp_path: Path) -> None:
+    outputs = [f"out{suffix}" for suffix in (".mid", ".wav", ".opus", ".musicxml", ".npz")]
+    words = [word for name in outputs for word in ("-o", name)]
+    write_midi(Composition.from_melody(sample_melody("ode_to_joy")).trim(0, 4), tmp_path / "in.mid")
+    assert cli.main(["compose", "in.mid", "--seed", "5", "--no-save", *words]) == 0
+    assert list(cli.WRITERS) == [Path(name).suffix for name in outputs]
+    contents = {Path(name).suffix: (tmp_path / name).read_bytes() for name in outputs}
+    assert len(read_midi(contents[".mid"]).notes) == 8
+    with wave.open(BytesIO(contents[".wav"])) as sound:
+        assert 2.0 < sound.getnframes() / sound.getframerate() < 6.0  # four beats at 120 and their fading out
+    assert contents[".opus"].startswith(b"OggS")
+    assert b"<score-partwise" in contents[".musicxml"]
+    import pypianoroll
+
+    assert len(pypianoroll.load(tmp_path / "out.npz").tracks) == 2
+
+
+# --- evaluate -----------------------------------------------------------------------------------------------
+
+
+def test_evaluate_prints_a_table_for_each_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    notes = [Note(0, 61, 1), Note(1, 60, 1), Note(2, 62, 1), Note(8, 64, 1)]
+    write_midi(Composition((Track(notes, "Tune"),)), tmp_path / "tune.mid")
+    assert cli.main(["evaluate", "tune.mid", "ode_to_joy"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "tune.mid"
+    assert lines[2].split()[:5] == ["Tune", "0.333", "1.333", "1.333", "0.750"]
+    assert lines[3].split()[:5] == ["Overall", "0.333", "1.333", "1.333", "0.750"]
+    assert "ode_to_joy" in lines
+
+
+def test_evaluate_writes_json_in_another_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_midi(Composition((Track([Note(0, 66, 1), Note(1, 65, 1)], "Tune"),)), tmp_path / "tune.mid")
+    assert cli.main(["evaluate", "tune.mid", "--key", "G", "--json", "figures.json"]) == 0
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["tune.mid"]["overall"]["in_scale_ratio"] == 0.5
+    assert figures["tune.mid"]["overall"]["drum_in_pattern"] is None
+    assert [track["name"] for track in figures["tune.mid"]["tracks"]] == ["Tune"]
+    assert capsys.readouterr().out == "Wrote figures.json\n"
+
+
+def test_evaluate_refuses_what_it_cannot_do(refused: Callable[..., str], tmp_path: Path) -> None:
+    assert "Unknown mode" in refused("evaluate", "ode_to_joy", "--mode", "happy")
+    assert "does not exist" in refused("evaluate", "ode_to_joy", "--json", "nowhere/f.json")
+    assert "required" in refused("evaluate")
+
+
+# --- train, benchmark, models, datasets, doctor -------------------------------------------------------------
+
+
+class Trainer:
+    """Takes four steps and can be saved."""
+
+    saved: list[str]
+
+    def __init__(self) -> None:
+        self.saved = []
+
+    def __iter__(self) -> Iterator[Any]:
+        from deepcomposer_lab.training.progress import Progress
+
+        for step in range(1, 5):
+            yield Progress(step, 4, step / 2, 1 / step, {"edit_nats": 3.25} if step == 4 else {}, step, 4 - step)
+
+    def save(self, name: str) -> Any:
+        self.saved.append(name)
+        return type("Card", (), {"stem": f"{name}-1"})
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any, Trainer]]:
+    from deepcomposer_lab import training
+
+    started: list[tuple[Any, Any, Trainer]] = []
+
+    def train(recipe: Any, *, checkpoint: Path | None = None) -> Trainer:
+        trainer = Trainer()
+        started.append((recipe, checkpoint, trainer))
+        return trainer
+
+    monkeypatch.setattr(training, "train", train)
+    return started
+
+
+def test_train_overrides_the_recipe_with_values_of_its_types(
+    trainings: list[tuple[Any, Any, Trainer]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "--epochs=2",
+        "--learning-rate",
+        "1",
+        "--widths=8,16",
+        "--dataset=1",
+        "--save",
+        "mine",
+        "--checkpoint=c.pt",
+    ]
+    assert cli.main(["train", "ar_cnn_tiny", *words]) == 0
+    [(recipe, checkpoint, trainer)] = trainings
+    assert (recipe.epochs, recipe.learning_rate, recipe.widths, recipe.dataset) == (2, 1.0, (8, 16), "1")
+    assert isinstance(recipe.learning_rate, float)
+    assert checkpoint == Path("c.pt")
+    assert trainer.saved == ["mine"]
+    printed, progress = capsys.readouterr()
+    assert "edit_nats: 3.2500" in printed
+    assert "Saved the model mine-1" in printed
+    assert "4/4" in progress
+    assert "loss 0.250" in progress
+
+
+def test_train_without_a_name_keeps_nothing_and_says_so(
+    trainings: list[tuple[Any, Any, Trainer]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["train", "ar_cnn_tiny", "--quiet"]) == 0
+    printed, progress = capsys.readouterr()
+    assert "--save NAME" in printed
+    assert progress == ""
+    assert trainings[0][2].saved == []
+
+
+def test_train_lists_the_recipes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train"]) == 0
+    assert "ar_cnn_tiny" in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["no_such"], "no_such"),
+        (["ar_cnn_tiny", "--speed=2"], "speed"),
+        (["ar_cnn_tiny", "--epochs=many"], "epochs"),
+        (["ar_cnn_tiny", "--epochs=1.5"], "whole number"),
+        (["ar_cnn_tiny", "--epochs"], "--epochs=VALUE"),
+        (["ar_cnn_tiny", "-x"], "--name=value"),
+        (["--epochs=2"], "name a recipe first"),
+    ],
+)
+def test_train_refuses_what_the_recipe_does_not_know(
+    trainings: list[tuple[Any, Any, Trainer]], refused: Callable[..., str], words: list[str], said: str
+) -> None:
+    assert said in refused("train", *words)
+    assert trainings == []
+
+
+def test_benchmark_prints_its_report_and_writes_flat_figures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from deepcomposer_lab.benchmarks import ar_cnn
+
+    asked: dict[str, Any] = {}
+
+    def run(*, report: Callable[[str], None], **options: Any) -> dict[str, float]:
+        asked.update(options)
+        report("detection 0.5")
+        return {"detection.average_precision": 0.5}
+
+    monkeypatch.setattr(ar_cnn, "run", run)
+    (tmp_path / "jsb.npz").write_bytes(b"")
+    assert cli.main(["benchmark", "ar-cnn", "--quick", "--json", "b.json", "--jsb", "jsb.npz"]) == 0
+    assert asked == {"quick": True, "jsb": Path("jsb.npz")}
+    assert json.loads((tmp_path / "b.json").read_text()) == {"detection.average_precision": 0.5}
+    assert capsys.readouterr().out.splitlines()[0] == "detection 0.5"
+
+
+def test_benchmark_refuses_unknown_techniques_and_missing_files(refused: Callable[..., str]) -> None:
+    assert "no benchmark 'gan'" in refused("benchmark", "gan")
+    assert "no file 'gone.npz'" in refused("benchmark", "ar-cnn", "--jsb", "gone.npz")
+
+
+def test_models_and_datasets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models"]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split()[0] == "model"
+    assert any(row.startswith("autoregressive_cnn_bach-") and "ar-cnn" in row for row in rows)
+    assert cli.main(["datasets"]) == 0
+    assert any(row.startswith("bach_chorales") for row in capsys.readouterr().out.splitlines()[1:])
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_doctor_prints_a_line_a_check_and_fails_with_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ok: bool
+) -> None:
+    from deepcomposer_lab import doctor
+
+    monkeypatch.setattr(
+        doctor, "checks", lambda: [doctor.Check("Python", True, "fine."), doctor.Check("SoundFont", ok, "told.")]
+    )
+    assert cli.main(["doctor"]) == (0 if ok else 1)
+    assert capsys.readouterr().out == f"ok  Python: fine.\n{'ok' if ok else '!!'}  SoundFont: told.\n"
+
+
+# --- lab ----------------------------------------------------------------------------------------------------
+
+
+def test_lab_opens_the_start_page_and_hands_over_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    called: list[list[str]] = []
+    monkeypatch.setattr(cli.subprocess, "call", lambda command: called.append(command) or 3)
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "site-packages" / "deepcomposer_lab" / "cli.py"))
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / cli.START_PAGE).write_text("{}")
+    assert cli.main(["lab", "--no-browser", "--port", "8890", "--ServerApp.ip=x"]) == 3
+    [command] = called
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert command[-4:] == ["--no-browser", "--port", "8890", "--ServerApp.ip=x"]
+    assert f"--ServerApp.root_dir={tmp_path}" in command
+    assert f"--LabApp.default_url=/lab/tree/notebooks/{cli.START_PAGE}" in command
+    assert "--ServerApp.port_retries=0" in command
+
+
+def test_lab_without_notebooks_says_where_to_run_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "site-packages" / "deepcomposer_lab" / "cli.py"))
+    assert cli.START_PAGE in refused("lab")
+
+
+# --- errors and manners -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [[], ["sing"], ["models", "--colour"], ["compose"]])
+def test_wrong_usage_is_one_sentence(refused: Callable[..., str], words: list[str]) -> None:
+    assert refused(*words).startswith("Error: ")
+
+
+def test_the_unforeseen_is_one_sentence_and_debug_shows_where(
+    monkeypatch: pytest.MonkeyPatch, refused: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from deepcomposer_lab import doctor
+
+    def faint() -> None:
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr(doctor, "checks", faint)
+    assert refused("doctor") == (
+        "Error: something unforeseen happened (RuntimeError: first line second line); --debug shows where.\n"
+    )
+    for words in (["--debug", "doctor"], ["doctor", "--debug"]):
+        assert cli.main(words) == 2
+        assert "Traceback" in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_names_the_file(
+    technique: BassUnderEveryNote, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DEEPCOMPOSER_LAB_HOME", str(tmp_path / "file"))  # a file, where a folder is needed
+    assert f"refused '{tmp_path / 'file'}'" in refused("compose", "ode_to_joy", "--quiet")
+    assert technique.asked == []
+
+
+def test_ctrl_c_is_one_line_and_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from deepcomposer_lab import doctor
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor, "checks", interrupted)
+    assert cli.main(["doctor"]) == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
+
+
+def run(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deepcomposer_lab", *words], capture_output=True, text=True, timeout=120, **options
+    )
+
+
+def test_help_and_version_load_nothing_heavy() -> None:
+    script = (
+        "import sys\n"
+        "from deepcomposer_lab.cli import main\n"
+        "try:\n"
+        "    main([sys.argv[1]])\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0\n"
+        "heavy = {'torch', 'numpy', 'music21', 'pypianoroll', 'matplotlib', 'plotly', 'mido'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
+    )
+    for word in ("--help", "--version"):
+        done = subprocess.run([sys.executable, "-c", script, word], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert "deepcomposer-lab" in done.stdout
+
+
+# --- the real technique -------------------------------------------------------------------------------------
+
+
+def compose_for_real(source: str | Path, *words: str) -> Composition:
+    assert cli.main(["compose", str(source), "--no-save", "--quiet", "-o", "result.mid", *words]) == 0
+    return read_midi("result.mid")
+
+
+def test_compose_from_cold_start_is_seeded_and_loads_no_more_than_it_needs(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from deepcomposer_lab.cli import main\n"
+        "status = main(sys.argv[1:])\n"
+        "heavy = {'music21', 'pypianoroll', 'matplotlib', 'plotly', 'IPython'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else status)\n"
+    )
+    words = ["compose", "ode_to_joy", "--sampling-iterations", "20", "--seed"]
+    for name, seed in (("a", "7"), ("b", "7"), ("c", "8")):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *words, seed, "-o", f"{name}.mid"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"\d+/20 \[\d\d:\d\d<", done.stderr)  # edits done of those allowed, time spent, time left
+    first, again, other = ((tmp_path / f"{name}.mid").read_bytes() for name in "abc")
+    assert first == again
+    assert first != other
+    assert len(library.list_compositions()) == 3
+
+
+def assert_recognisable(name: str, *words: str) -> None:
+    """Of the melody's notes, at most the share that may go by default is gone, and something came."""
+    melody = sample_melody(name)
+    result = compose_for_real(name, "--seed", "3", *words)
+    wanted = {(round(note.onset * 480), note.pitch) for note in melody}
+    kept = wanted & {(round(note.onset * 480), note.pitch) for note in result.notes}
+    assert len(kept) >= len(wanted) - len(melody) * 20 // 100
+    assert len(result.notes) > len(kept)
+
+
+@pytest.mark.parametrize("name", ["ode_to_joy", "greensleeves"])
+def test_a_melody_stays_recognisable(name: str) -> None:
+    assert_recognisable(name, "--sampling-iterations", "15")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list_sample_melodies())
+def test_every_sample_melody_stays_recognisable(name: str) -> None:
+    assert_recognisable(name)
+
+
+def odd_files(tmp_path: Path) -> Iterator[Path]:
+    """A type 0 file, several tracks with drums, a waltz with a pickup, and forty bars."""
+    tune = [Note(float(beat), 60 + [0, 2, 4, 5, 7, 9, 11, 12][beat * 5 % 8], 1) for beat in range(32)]
+    yield tmp_path / "several.mid"
+    write_midi(
+        Composition(
+            (
+                Track(tune, "Tune"),
+                Track([Note(beat * 4.0, 48, 4) for beat in range(8)], "Low"),
+                Track([Note(beat * 1.0, 36, 0.25) for beat in range(32)], "Drums", is_drum=True),
+            )
+        ),
+        tmp_path / "several.mid",
+    )
+    yield tmp_path / "waltz.mid"
+    write_midi(
+        Composition((Track(tune[:25], "Tune"),), metres=(MetreChange(0, 3, 4),), pickup=1), tmp_path / "waltz.mid"
+    )
+    yield tmp_path / "forty.mid"
+    write_midi(Composition((Track([note.shift(32.0 * i) for i in range(5) for note in tune]),)), tmp_path / "forty.mid")
+    yield tmp_path / "type0.mid"
+    import mido
+
+    write_midi(Composition((Track(tune[:16], "Tune"),)), tmp_path / "type0.mid")
+    file = mido.MidiFile(tmp_path / "type0.mid")
+    mido.MidiFile(type=0, tracks=[mido.merge_tracks(file.tracks)], ticks_per_beat=file.ticks_per_beat).save(
+        tmp_path / "type0.mid"
+    )
+
+
+def test_files_of_every_shape_are_composed_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in list(odd_files(tmp_path)):
+        before = read_midi(path)
+        result = compose_for_real(path, "--seed", "1", "--sampling-iterations", "10")
+        assert len(result.notes) > len(before.notes), path.name
+        assert [str(metre) for metre in result.metres] == [str(metre) for metre in before.metres]
+        assert result.pickup == before.pickup
+        drums = [track.notes for track in before.tracks if track.is_drum]
+        assert [track.notes for track in result.tracks if track.is_drum] == drums
+        assert ("drums passed through" in capsys.readouterr().out) == bool(drums)
+
+
+@pytest.mark.parametrize("words", [["--creative-risk", "99"], ["--sampling-iterations", "many"], ["--model", "none"]])
+def test_the_techniques_own_refusals_are_one_sentence(refused: Callable[..., str], words: list[str]) -> None:
+    assert words[1] in refused("compose", "ode_to_joy", *words)

@@ -58,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if rest and not options.takes_more:
             raise CommandError(f"{PROGRAM} {options.command} knows no {rest[0]!r}; --help lists what it takes.")
         options.rest = rest
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()  # here, so that a reader who left is noticed here
+        return status
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return EXIT_INTERRUPTED

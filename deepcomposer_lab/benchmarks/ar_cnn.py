@@ -32,10 +32,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from deepcomposer_lab.datasets import Piece, load_dataset, read_jsb
-from deepcomposer_lab.encoding.image import ImageEncoding
 from deepcomposer_lab.models.registry import load_model
 from deepcomposer_lab.music.composition import Composition, Track
-from deepcomposer_lab.music.metre import MetreChange
 from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.music.samples import sample_melody
 from deepcomposer_lab.music.voices import VOICE_RANGES
@@ -88,16 +86,14 @@ class Frequencies:
         return cls(by_voice / by_voice.sum(axis=1, keepdims=True), by_place / by_place.sum())
 
 
-def windows(piece: Piece, source: Source, encoding: ImageEncoding) -> list[tuple[int, int]]:
+def windows(source: Source) -> list[tuple[int, int]]:
     """Return (start, steps) of a piece's eight-bar windows; the last may be shorter, a pickup belongs to the first."""
-    bar = piece.metre[0] * 4 * encoding.steps_per_beat // piece.metre[1]
     length = source.time.shape[1]
-    first = (-piece.pickup % encoding.steps_per_beat + piece.pickup) if piece.pickup else 0
-    starts = range(first, max(first + 1, length - HOP_BARS * bar), HOP_BARS * bar)
+    bars = [*np.flatnonzero(source.time[1]).tolist(), length]
     spans = []
-    for index, start in enumerate(starts):
-        begin = 0 if index == 0 else start
-        spans.append((begin, min(length, start + WINDOW_BARS * bar) - begin))
+    for index in range(0, max(1, len(bars) - 1 - HOP_BARS), HOP_BARS):
+        start = 0 if index == 0 else bars[index]
+        spans.append((start, bars[min(index + WINDOW_BARS, len(bars) - 1)] - start))
     return spans
 
 
@@ -122,11 +118,11 @@ def move_notes(notes: Notes, random: Generator) -> tuple[Notes, NDArray[np.bool_
 
 
 @torch.inference_mode()
-def detect(technique: ARCNN, piece: Piece, source: Source, frequencies: Frequencies, random: Generator) -> Scored:
+def detect(technique: ARCNN, source: Source, frequencies: Frequencies, random: Generator) -> Scored:
     """Score every note of every window of a piece, a tenth of them moved."""
     encoding, multiple = technique.encoding, technique.model.network.config.time_multiple
     moved, suspect, floor = [], [], []
-    for start, steps in windows(piece, source, encoding):
+    for start, steps in windows(source):
         width = -(-steps // multiple) * multiple
         notes, channels = crop(source, start, width)
         inside = notes[(notes[:, 0] >= 0) & (notes[:, 0] < steps)]
@@ -165,7 +161,7 @@ def restore(technique: ARCNN, piece: Piece, source: Source, frequencies: Frequen
     lead = -piece.pickup % per_beat
     composition = Composition(
         tracks=[Track([Note((o - lead) / per_beat, p, d / per_beat) for o, p, d, _ in given.tolist()], "Given")],
-        metres=[MetreChange(0, *piece.metre)],
+        metres=piece.to_composition().metres,
         pickup=piece.pickup / per_beat,
     )
     session = technique.steps(
@@ -311,7 +307,7 @@ def run(
     )
     detected, restored = [], []
     for index, (piece, source) in enumerate(zip(pieces, sources, strict=True)):
-        detected.append(detect(technique, piece, source, frequencies, np.random.default_rng([index, 1])))
+        detected.append(detect(technique, source, frequencies, np.random.default_rng([index, 1])))
         restored.append(restore(technique, piece, source, frequencies, np.random.default_rng([index, 2])))
     figures: dict[str, float] = {}
     resamples = 100 if quick else RESAMPLES

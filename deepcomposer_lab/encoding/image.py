@@ -12,6 +12,7 @@ Lesson: notebooks/08_ar_cnn.ipynb.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -129,14 +130,16 @@ class Grid:
 
     @classmethod
     def of(cls, composition: Composition, encoding: ImageEncoding) -> Grid:
-        """Lay a grid under a composition, up to the end of its last bar."""
+        """Lay a grid under a composition, up to where its last note ends.
+
+        A chorale ends with its last chord, also in the middle of a bar after a pickup, so a learner's melody does too.
+        """
         per_beat = encoding.steps_per_beat
-        lead = int(-round(composition.pickup * per_beat) % per_beat)
+        lead = -round(composition.pickup * per_beat) % per_beat
         starts = bar_starts(composition.metres, composition.pickup, composition.end)
-        last_length = composition.metre_at(starts[-1]).bar_beats
-        end = max(composition.end, starts[-1] + last_length)
+        end = max(composition.end, starts[-1] + encoding.step_beats)
         bars = tuple(sorted({round(start * per_beat) + lead for start in starts}))
-        return cls(encoding, lead, round(end * per_beat) + lead, bars)
+        return cls(encoding, lead, math.ceil(end * per_beat - 1e-6) + lead, bars)
 
     def step_of(self, beat: float) -> int:
         """Return the step nearest to a beat."""

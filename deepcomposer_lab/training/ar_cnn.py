@@ -29,7 +29,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, nll_loss
 from torch.optim.swa_utils import AveragedModel
 
 from deepcomposer_lab.datasets import Piece, load_dataset
-from deepcomposer_lab.encoding.image import ImageEncoding
+from deepcomposer_lab.encoding.image import Grid, ImageEncoding
 from deepcomposer_lab.models.registry import ModelCard, next_version, save_model
 from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
 from deepcomposer_lab.training.corruption import Corrupted, corrupt
@@ -64,21 +64,16 @@ TRANSPOSED_RANGES = ((57, 81), (52, 76), (46, 70), (34, 64))
 
 
 def source_of(piece: Piece, encoding: ImageEncoding) -> Source:
-    """Lay a piece on the grid as `Grid` does for a composition, and find how far it may be transposed."""
-    lead = -piece.pickup % encoding.steps_per_beat
-    bar = piece.metre[0] * 4 * encoding.steps_per_beat // piece.metre[1]
-    first = lead + piece.pickup
-    end = lead + piece.steps
-    bars = [*([lead] if piece.pickup else []), *range(first, end, bar)]
-    channels = encoding.time_channels([start - lead for start in bars], piece.steps)
-    notes = piece.notes.astype(np.int64) + np.array([lead, 0, 0, 0])
+    """Lay a piece on the grid that composing uses, and find how far it may be transposed."""
+    grid = Grid.of(piece.to_composition(), encoding)
+    notes = piece.notes + np.array([grid.lead, 0, 0, 0])
     down, up = -6, 6
     for voice, (lowest, highest) in enumerate(TRANSPOSED_RANGES):
         pitches = notes[notes[:, 3] == voice, 1]
         if len(pitches):
             down = max(down, min(0, lowest - int(pitches.min())))
             up = min(up, max(0, highest - int(pitches.max())))
-    return Source(notes, np.pad(channels, ((0, 0), (lead, 0))), range(down, up + 1))
+    return Source(notes, grid.time_channels(), range(down, up + 1))
 
 
 def crop(source: Source, start: int, steps: int, semitones: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -90,7 +90,7 @@ class ARCNNRecipe(Recipe):
     dropout: float = 0.1
 
 
-AR_CNN_BACH = ARCNNRecipe(name="ar_cnn_bach", epochs=150)
+AR_CNN_BACH = ARCNNRecipe(name="ar_cnn_bach", epochs=190)
 AR_CNN_TINY = ARCNNRecipe(
     name="ar_cnn_tiny",
     epochs=1,

@@ -62,9 +62,9 @@ def test_the_first_full_bar_starts_on_a_beat_of_the_grid(pickup):
     assert grid.steps == grid.step_of(pickup + 4)
 
 
-def test_the_grid_covers_the_last_bar_whole():
-    grid = Grid.of(Composition([Track([Note(0, 60, 1), Note(4, 60, 0.5)])]), ENCODING)
-    assert (grid.bars, grid.steps) == ((0, 16), 32)
+def test_the_grid_ends_with_the_last_note():
+    grid = Grid.of(Composition([Track([Note(0, 60, 1), Note(4, 60, 0.55)])]), ENCODING)
+    assert (grid.bars, grid.steps) == ((0, 16), 19)
 
 
 def test_metre_changes_move_the_bar_lines():

@@ -5,6 +5,7 @@ A small random network stands in where only the bookkeeping is tested: the laws 
 
 from collections import Counter
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def test_notes_that_stay_are_untouched_and_drums_pass_through(technique):
 
 def test_added_notes_go_to_three_voices_softer_than_the_melody(technique):
     result = technique.compose(MELODY, seed=2, max_notes_to_remove=0, sampling_iterations=40)
-    assert [track.name for track in result.tracks][0] == "Melody"
+    assert result.tracks[0].name == "Melody"
     assert {track.name for track in result.tracks[1:]} <= {"Alto", "Tenor", "Bass"}
     assert {track.program for track in result.tracks} == {19}
     assert {note.velocity for track in result.tracks[1:] for note in track.notes} == {76}
@@ -223,7 +224,7 @@ def test_every_step_lies_well_inside_a_window(steps):
         return
     assert starts[0] == 0
     assert starts[-1] + WINDOW_STEPS == steps
-    assert all(0 < later - earlier <= HOP_STEPS for earlier, later in zip(starts, starts[1:], strict=False))
+    assert all(0 < later - earlier <= HOP_STEPS for earlier, later in pairwise(starts))
 
 
 @pytest.mark.parametrize("name", list_sample_melodies())
@@ -233,7 +234,7 @@ def test_every_sample_becomes_a_composition_that_still_sounds_like_it(bach, name
     kept = notes_of(result) & Counter(melody.notes)
     assert kept.total() >= 0.8 * len(melody)
     assert notes_of(result).total() >= 2 * len(melody)
-    assert result.end <= max(melody.end, result.bars[-1] + melody.metre.bar_beats) + 1e-9
+    assert result.end <= melody.end + 0.25  # nothing goes on after the melody has ended, but for the grid's rounding
 
 
 def test_forty_bars_in_three_four(bach):

@@ -22,7 +22,7 @@ def cells(notes):
 
 @pytest.mark.parametrize("seed", range(200))
 def test_the_named_edits_lead_back(seed):
-    """visible − remove + add is the chorale again, but for cells where a wrong note of another length blocks the true."""
+    """visible − remove + add is the chorale again, but where a wrong note of another length blocks the true one."""
     original, random = a_chorale(), np.random.default_rng(seed)
     spoilt = corrupt(original, 64, random)
     mended = (cells(spoilt.visible) - cells(spoilt.remove)) | cells(spoilt.add)

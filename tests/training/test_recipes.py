@@ -35,7 +35,7 @@ def test_replace_refuses(overrides, message):
 def test_recipes_are_found_by_name_in_any_spelling():
     assert get_recipe("AR-CNN-tiny") is AR_CNN_TINY
     assert list_recipes() == ["ar_cnn_bach", "ar_cnn_tiny"]
-    with pytest.raises(ValueError, match="There is no recipe 'bach'. Recipes: ar_cnn_bach, ar_cnn_tiny"):
+    with pytest.raises(ValueError, match=r"There is no recipe 'bach'\. Recipes: ar_cnn_bach, ar_cnn_tiny"):
         get_recipe("bach")
 
 

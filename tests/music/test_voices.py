@@ -1,0 +1,130 @@
+import random
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepcomposer_lab.music.note import Note
+from deepcomposer_lab.music.voices import VOICE_RANGES, assign_voices
+
+# The lower voices of a cadence: I – IV – V(4–3) – I in C, with a passing note in the bass and a suspension in the alto.
+ALTO = (Note(0, 67, 1), Note(1, 69, 1), Note(2, 67, 2), Note(4, 67, 2))
+TENOR = (Note(0, 64, 1), Note(1, 65, 1), Note(2, 60, 1), Note(3, 59, 1), Note(4, 60, 2))
+BASS = (Note(0, 48, 0.5), Note(0.5, 50, 0.5), Note(1, 53, 1), Note(2, 55, 2), Note(4, 48, 2))
+
+
+def test_a_cadence_gets_its_voices_in_whatever_order_its_notes_come():
+    notes = [*ALTO, *TENOR, *BASS]
+    for seed in range(5):
+        random.Random(seed).shuffle(notes)
+        assert assign_voices(notes) == [ALTO, TENOR, BASS]
+
+
+def test_a_held_note_keeps_its_voice_to_itself():
+    held = (Note(0, 60, 4),)
+    moving = tuple(Note(i, 64 + i % 2, 1) for i in range(4))
+    low = tuple(Note(i, 48, 1) for i in range(4))
+    assert assign_voices([*held, *moving, *low]) == [moving, held, low]
+
+
+def test_a_voice_leaps_little():
+    # two lines cross the silence of the third: the tenor's rest must not send the bass up
+    tenor = (Note(0, 60, 1), Note(3, 60, 1))
+    bass = (Note(0, 45, 1), Note(1, 47, 1), Note(2, 48, 1), Note(3, 45, 1))
+    assert assign_voices([*tenor, *bass], names=("Tenor", "Bass")) == [tenor, bass]
+
+
+@pytest.mark.parametrize(("pitch", "voice"), [(72, 0), (58, 1), (40, 2)])
+def test_a_single_note_goes_where_it_lies_best(pitch, voice):
+    assert [len(part) for part in assign_voices([Note(0, pitch, 1)])] == [int(i == voice) for i in range(3)]
+
+
+def test_more_notes_than_voices_become_chords_in_the_nearest():
+    notes = [Note(0, pitch, 1) for pitch in (70, 68, 60, 48)]
+    assert assign_voices(notes) == [(Note(0, 68, 1), Note(0, 70, 1)), (Note(0, 60, 1),), (Note(0, 48, 1),)]
+    alone = assign_voices(notes, names=("Any",))
+    assert alone == [tuple(sorted(notes))]
+
+
+def test_unisons_are_given_to_two_voices():
+    parts = assign_voices([Note(0, 60, 1), Note(0, 60, 1), Note(0, 48, 1)])
+    assert [len(part) for part in parts] == [1, 1, 1]
+
+
+def test_nothing_gives_empty_voices_and_no_voice_is_an_error():
+    assert assign_voices([]) == [(), (), ()]
+    with pytest.raises(ValueError, match="at least one voice"):
+        assign_voices([Note(0, 60, 1)], names=())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            Note, st.integers(0, 24).map(lambda step: step / 4), st.integers(30, 80), st.sampled_from([0.25, 1, 3])
+        ),
+        max_size=40,
+    )
+)
+def test_every_note_is_given_to_exactly_one_voice(notes):
+    parts = assign_voices(notes)
+    assert Counter(note for part in parts for note in part) == Counter(notes)
+    for part in parts:
+        assert list(part) == sorted(part)
+    by_onset = Counter(note.onset for note in notes)
+    for part in parts:  # two notes start together in a voice only where there are more than three
+        for note, following in pairwise(part):
+            assert note.onset != following.onset or by_onset[note.onset] > 3
+
+
+def test_four_part_writing_made_by_rule_is_recovered():
+    """Random but orderly lines: each voice moves by step or small leap within its range, never crossing another."""
+    rng = random.Random(20)
+    right = total = 0
+    for _ in range(20):
+        lines = _orderly_lines(rng, 32)
+        parts = assign_voices([note for line in lines for note in line])
+        right += sum(len(set(part) & set(line)) for part, line in zip(parts, lines, strict=True))
+        total += sum(map(len, lines))
+    assert right / total > 0.98
+
+
+def _orderly_lines(rng, beats):
+    pitches = {"Alto": 66, "Tenor": 58, "Bass": 48}
+    lines = {name: [] for name in pitches}
+    ends = dict.fromkeys(pitches, 0)
+    for beat in range(beats):
+        for index, name in enumerate(pitches):
+            if ends[name] > beat:
+                continue
+            low, high = VOICE_RANGES[name]
+            above = pitches[list(pitches)[index - 1]] - 1 if index else high
+            below = pitches[list(pitches)[index + 1]] + 1 if index < 2 else low
+            choices = [
+                p for p in range(pitches[name] - 4, pitches[name] + 5) if max(low, below) <= p <= min(high, above)
+            ]
+            pitches[name] = rng.choice(choices or [pitches[name]])
+            duration = rng.choice([1, 1, 1, 2])
+            lines[name].append(Note(beat, pitches[name], duration))
+            ends[name] = beat + duration
+    return [tuple(line) for line in lines.values()]
+
+
+def test_bachs_own_voices_are_recovered():
+    chorales = np.load(Path(__file__).parents[2] / "datasets" / "bach_chorales" / "bach_chorales.npz")
+    right = total = 0
+    for piece in range(0, len(chorales["offsets"]) - 1, 20):
+        rows = chorales["notes"][chorales["offsets"][piece] : chorales["offsets"][piece + 1]]
+        voices: list[list[Note]] = [[], [], []]
+        for onset, pitch, duration, voice in rows.tolist():
+            if voice:  # 0 is the soprano
+                voices[voice - 1].append(Note(onset / 4, pitch, duration / 4))
+        parts = assign_voices([note for line in voices for note in line])
+        right += sum((Counter(part) & Counter(line)).total() for part, line in zip(parts, voices, strict=True))
+        total += sum(map(len, voices))
+    assert total > 3000
+    assert right / total > 0.97

@@ -91,11 +91,8 @@ def show(*music: Composition | Melody, title: str | None = None) -> Picture:
 def _plotly_bundle(figure: Figure, words: str) -> dict[str, Any]:
     """Return the output for JupyterLab's own plotly renderer: the figure alone, not 5 MB of plotly.js in each cell."""
     content = figure.to_plotly_json()
-    content["config"] = {
-        "displaylogo": False,
-        "responsive": True,
-        "modeBarButtonsToRemove": ["select2d", "lasso2d"],
-    }
+    # Not "responsive": the renderer follows the window by itself, and with it a change of theme folds the figure up.
+    content["config"] = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
     return {"application/vnd.plotly.v1+json": _json_ready(content), "text/plain": words}
 
 

@@ -32,10 +32,26 @@ def test_a_held_note_keeps_its_voice_to_itself():
 
 
 def test_a_voice_leaps_little():
-    # two lines cross the silence of the third: the tenor's rest must not send the bass up
+    # E4 lies nearer to the middle of the alto's range, but the tenor was next to it
+    assert assign_voices([Note(0, 72, 1), Note(0, 62, 1), Note(1, 64, 1)]) == [
+        (Note(0, 72, 1),),
+        (Note(0, 62, 1), Note(1, 64, 1)),
+        (),
+    ]
+
+
+def test_after_a_rest_a_voice_comes_back_to_its_place():
     tenor = (Note(0, 60, 1), Note(3, 60, 1))
     bass = (Note(0, 45, 1), Note(1, 47, 1), Note(2, 48, 1), Note(3, 45, 1))
     assert assign_voices([*tenor, *bass], names=("Tenor", "Bass")) == [tenor, bass]
+
+
+def test_voices_that_sound_together_are_not_upside_down():
+    assert assign_voices([Note(0, 66, 1), Note(0, 65, 1), Note(1, 68, 1), Note(1, 66, 1), Note(1, 50, 1)]) == [
+        (Note(0, 66, 1), Note(1, 68, 1)),
+        (Note(0, 65, 1), Note(1, 66, 1)),
+        (Note(1, 50, 1),),
+    ]
 
 
 @pytest.mark.parametrize(("pitch", "voice"), [(72, 0), (58, 1), (40, 2)])

@@ -432,7 +432,7 @@ def jupyter_command(python, arguments, root=ROOT, workspaces=None):
     command.append("--ServerApp.root_dir=" + root)
     command.append("--LabApp.default_url=/lab/tree/" + START_PAGE)
     command.append("--ServerApp.port_retries=0")  # else it moves on to the next port without a word
-    command.append("--Application.log_level=WARN")  # what is left is the address, and what goes wrong
+    command.append("--Application.log_level=ERROR")  # what is left is the address, and what goes wrong
     if workspaces:
         command.append("--LabApp.workspaces_dir=" + workspaces)
     if not WINDOWS and os.geteuid() == 0:

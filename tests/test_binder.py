@@ -43,9 +43,11 @@ def test_its_python_is_one_that_the_package_takes():
     assert int(runtime) >= int(oldest)
 
 
-def test_jupyterlab_asks_for_no_news_and_folds_its_sidebars():
-    notifications = json.loads((BINDER / "overrides.json").read_text())["@jupyterlab/apputils-extension:notification"]
-    assert notifications == {"fetchNews": "false", "checkForUpdates": False}
+def test_jupyterlab_asks_for_no_news_draws_every_cell_and_folds_its_sidebars():
+    settings = json.loads((BINDER / "overrides.json").read_text())
+    assert settings["@jupyterlab/apputils-extension:notification"] == {"fetchNews": "false", "checkForUpdates": False}
+    # A picture in a cell that is skipped while out of sight comes back empty when the window changes its size.
+    assert settings["@jupyterlab/notebook-extension:tracker"] == {"windowingMode": "none"}
     layout = json.loads((BINDER / "workspace.json").read_text())["data"]["layout-restorer:data"]
     assert layout["left"]["collapsed"] is True
     assert layout["right"]["collapsed"] is True

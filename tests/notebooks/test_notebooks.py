@@ -1,0 +1,152 @@
+"""Every notebook runs from top to bottom, is committed clean, and keeps to the house's rules for notebooks."""
+
+import ast
+import re
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+MOST_LINES = 8
+
+every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs_with(notebook, mime, text=""):
+    """Return the numbers of the cells that have an output of this MIME type with this text in it."""
+    return [
+        number
+        for number, cell in enumerate(notebook.cells)
+        for output in cell.get("outputs", ())
+        if text in str(output.get("data", {}).get(mime, "")) and mime in output.get("data", {})
+    ]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Return a function that runs a notebook once, headless, with a library of its own."""
+    done = {}
+
+    def run_once(path):
+        if path not in done:
+            notebook = read(path)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("DEEPCOMPOSER_LAB_HOME", str(tmp_path_factory.mktemp("library")))
+                nbclient.NotebookClient(
+                    notebook, timeout=300, resources={"metadata": {"path": str(NOTEBOOKS)}}
+                ).execute()
+            done[path] = notebook
+        return done[path]
+
+    return run_once
+
+
+def test_the_first_two_are_here():
+    assert [path.stem for path in PATHS[:2]] == ["00_start_here", "08_ar_cnn"]
+
+
+@every_notebook
+def test_runs_from_top_to_bottom_without_a_warning(run, path):
+    notebook = run(path)
+    assert all(cell.execution_count for cell in code_cells(notebook))
+    words = [
+        output["text"]
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if output.output_type == "stream" and output.name == "stderr"
+    ]
+    assert words == []
+
+
+@every_notebook
+def test_is_committed_without_outputs(path):
+    notebook = read(path)
+    for cell in code_cells(notebook):
+        assert not cell.outputs
+        assert cell.execution_count is None
+    assert "widgets" not in notebook.metadata
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+@every_notebook
+def test_cells_hold_one_thought_each(path):
+    for cell in code_cells(read(path)):
+        assert 1 <= len(cell.source.splitlines()) <= MOST_LINES, cell.source
+        kinds = {type(node) for node in ast.walk(ast.parse(cell.source))}
+        assert not kinds & {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda}, cell.source
+
+
+@every_notebook
+def test_cells_have_names_that_stay(path):
+    names = [cell.id for cell in read(path).cells]
+    assert len(set(names)) == len(names)
+    # Editors make up names of eight hexadecimal digits, and new ones each time a cell is copied.
+    assert not [name for name in names if re.fullmatch(r"[0-9a-f]{8}", name)]
+
+
+@every_notebook
+def test_links_lead_somewhere(path):
+    links = [
+        link
+        for cell in read(path).cells
+        if cell.cell_type == "markdown"
+        for link in re.findall(r"\]\(([^)#]+)\)", cell.source)
+    ]
+    assert links
+    assert [link for link in links if not (NOTEBOOKS / link).exists()] == []
+
+
+class TestStartHere:
+    PATH = NOTEBOOKS / "00_start_here.ipynb"
+
+    def test_its_first_line_says_what_to_press(self):
+        assert "Shift + Enter" in read(self.PATH).cells[0].source.splitlines()[0]
+
+    def test_something_is_heard_in_the_second_cell(self, run):
+        notebook = run(self.PATH)
+        heard = outputs_with(notebook, "text/html", "<audio")
+        assert heard[0] == 1
+        assert re.search(r'<audio[^>]+src="data:audio/wav;base64,[\w+/]{10000}', str(notebook.cells[1].outputs))
+
+    def test_it_is_seen_too_and_the_setup_is_in_order(self, run):
+        notebook = run(self.PATH)
+        assert outputs_with(notebook, "application/vnd.plotly.v1+json")
+        assert outputs_with(notebook, "text/plain", "Everything is ready.")
+
+    def test_the_map_opens_every_notebook_there_is_and_no_other(self):
+        (course,) = [cell.source for cell in read(self.PATH).cells if cell.source.startswith("## The map")]
+        linked = {
+            link for line in course.splitlines() if line.startswith("|") for link in re.findall(r"\]\((.+?)\)", line)
+        }
+        assert linked == {path.name for path in PATHS} - {self.PATH.name}
+
+
+class TestARCNN:
+    PATH = NOTEBOOKS / "08_ar_cnn.ipynb"
+
+    def test_every_prediction_is_asked_before_the_cell_that_answers(self):
+        cells = read(self.PATH).cells
+        asked = [number for number, cell in enumerate(cells) if "**Before you run it:**" in cell.source]
+        assert len(asked) >= 7
+        assert all(cells[number + 1].cell_type == "code" for number in asked)
+
+    @pytest.mark.parametrize(
+        "parameter", ["creative_risk", "sampling_iterations", "max_notes_to_remove", "max_notes_to_add"]
+    )
+    def test_each_parameter_is_tried_and_heard(self, parameter):
+        sources = [cell.source for cell in code_cells(read(self.PATH))]
+        tried = [re.match(rf"(\w+) = bach\.compose\(melody, {parameter}=", source) for source in sources]
+        names = [match[1] for match in tried if match]
+        assert names
+        assert all(any(f"dc.play({name})" in source for source in sources) for name in names)

@@ -17,6 +17,7 @@ VOICE_RANGES = {"Soprano": (57, 81), "Alto": (53, 74), "Tenor": (48, 69), "Bass"
 # What an assignment costs, in semitones of leap.
 _OUT_OF_RANGE = 4.0  # for each semitone outside the voice's range
 _OFF_CENTRE = 0.12  # for each semitone from the middle of the range: settles who sings where nothing else does
+_ENTRY = 0.5  # for each such semitone where a voice begins, or comes back after a pause
 _CROSSING = 5.0  # for each pair of voices that sound together upside down
 _OVERLAP = 30.0  # for a voice that has not finished its note
 _UNISON = 1.0  # for two voices on one pitch
@@ -102,13 +103,15 @@ def _sung(
     for voice, note in zip(singers, leaders, strict=True):
         low, high = ranges[voice]
         cost += _OUT_OF_RANGE * max(0, low - note.pitch, note.pitch - high)
-        cost += _OFF_CENTRE * abs(note.pitch - (low + high) / 2)
+        off_centre = abs(note.pitch - (low + high) / 2)
+        cost += _OFF_CENTRE * off_centre
         before = voices[voice]
-        if before is not None:
-            if before.offset > onset + 1e-6:
-                cost += _OVERLAP
-            if onset - before.offset < _PAUSE:
-                cost += abs(note.pitch - before.pitch)
+        if before is not None and before.offset > onset + 1e-6:
+            cost += _OVERLAP
+        if before is not None and onset - before.offset < _PAUSE:
+            cost += abs(note.pitch - before.pitch)
+        else:
+            cost += _ENTRY * off_centre
         new[voice] = note
     for voice in singers:
         for other, sounding in enumerate(new):

@@ -33,11 +33,13 @@ def test_a_held_note_keeps_its_voice_to_itself():
 
 def test_a_voice_leaps_little():
     # E4 lies nearer to the middle of the alto's range, but the tenor was next to it
-    assert assign_voices([Note(0, 72, 1), Note(0, 62, 1), Note(1, 64, 1)]) == [
-        (Note(0, 72, 1),),
-        (Note(0, 62, 1), Note(1, 64, 1)),
-        (),
-    ]
+    notes = [Note(0, 72, 1), Note(0, 62, 1), Note(0, 48, 1), Note(1, 64, 1)]
+    assert assign_voices(notes) == [(notes[0],), (notes[1], notes[3]), (notes[2],)]
+
+
+def test_a_voice_enters_near_its_middle():
+    notes = [Note(0, 72, 1), Note(0, 62, 1), Note(1, 64, 1)]
+    assert assign_voices(notes) == [(notes[0],), (notes[1], notes[2]), ()]
 
 
 def test_after_a_rest_a_voice_comes_back_to_its_place():

@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one core for a while.
+
+    A small network gains little from a second thread; on a busy machine threads that wait for each other cost several
+    times what they give. And sums are added up in one order, so the same seed gives the same notes on any machine with
+    the same kind of processor.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def fused(network: nn.Module) -> nn.Module:

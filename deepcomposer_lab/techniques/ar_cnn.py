@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from deepcomposer_lab.encoding.image import Grid, ImageEncoding
-from deepcomposer_lab.models.inference import fused
+from deepcomposer_lab.models.inference import fused, one_thread
 from deepcomposer_lab.models.registry import Model, load_model
 from deepcomposer_lab.music.composition import Composition, CompositionStep, Track, as_composition
 from deepcomposer_lab.music.melody import Melody
@@ -121,6 +121,7 @@ class _Roll:
                 self.roll[0, row, placed.onset] = 1
                 self.roll[1, row, placed.onset : placed.onset + placed.duration] = 1
 
+    @one_thread()
     @torch.inference_mode()
     def _look(self, windows: list[int]) -> None:
         """Ask the network about some windows, and take its scores where they are the best placed."""
@@ -157,6 +158,7 @@ class _Roll:
         here = [placed for placed in self.notes if (placed.row, placed.onset) == (row, onset)]
         return max(here, key=lambda placed: (placed.source is None, placed.source or (0, 0)))
 
+    @one_thread()
     @torch.inference_mode()
     def duration_probabilities(self, row: int, onset: int) -> NDArray[np.float64]:
         """Return P(duration of a note that starts there), shape (longest_duration,); entry d − 1 is for d steps.
@@ -180,10 +182,18 @@ class _Roll:
         add = np.where(starts | (self.time[0] == 0), -np.inf, self.add) if may_add else np.full(starts.shape, -np.inf)
         remove = np.where(starts, self.remove, -np.inf)
         if not may_remove_input:
+            own = np.zeros(starts.shape, dtype=bool)
             for placed in self.notes:
-                if placed.source is not None and self.at(placed.row, placed.onset) == placed:
-                    remove[placed.row, placed.onset] = -np.inf
-        return np.concatenate([add.ravel(), remove.ravel(), [self.stop.sum()]])
+                own[placed.row, placed.onset] |= placed.source is None
+            remove[~own] = -np.inf
+        return np.concatenate([add.ravel(), remove.ravel(), [self._stop()]])
+
+    def _stop(self) -> float:
+        """Return log P(nothing is left to mend), to stand beside the edits of all windows.
+
+        Twice the music has twice as many edits to weigh against: the mean over windows counts once a window's length.
+        """
+        return float(self.stop.mean() + np.log(max(1.0, self.roll.shape[2] / WINDOW_STEPS)))
 
 
 def _window_starts(steps: int) -> list[int]:

@@ -16,6 +16,7 @@ import io
 import os
 import struct
 import sys
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -361,12 +362,49 @@ def encode_wav(audio: np.ndarray, sample_rate: int) -> bytes:
 
 
 def encode_opus(audio: np.ndarray, sample_rate: int) -> bytes:
-    """Return audio of shape (samples, channels) as an Ogg Opus file; at 48, 24, 16, 12 or 8 kHz."""
+    """Return audio of shape (samples, channels) as an Ogg Opus file; at 48, 24, 16, 12 or 8 kHz.
+
+    The same audio gives the same bytes.
+    """
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", sample_rate, channels=audio.shape[1], format="OGG", subtype="OPUS") as encoder:
         for start in range(0, len(audio), sample_rate):  # a second at a time: its encoder keeps a block on the stack
             encoder.write(audio[start : start + sample_rate])
-    return file.getvalue()
+    return _with_fixed_serial(file.getvalue())
+
+
+_OGG_SERIAL = 1
+_BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def _with_fixed_serial(ogg: bytes) -> bytes:
+    """Return an Ogg file of one stream under a fixed serial number: libsndfile draws a new one for each file.
+
+    A page (RFC 3533, section 6) has its serial at byte 14, its checksum at 22, the number of its segments at 26 and
+    their lengths after it.
+    """
+    pages, start = [], 0
+    while start < len(ogg):
+        segments = ogg[start + 26]
+        body = start + 27 + segments
+        end = body + sum(ogg[start + 27 : body])
+        page = bytearray(ogg[start:end])
+        struct.pack_into("<I", page, 14, _OGG_SERIAL)
+        struct.pack_into("<I", page, 22, 0)  # the checksum counts as 0 while it is computed
+        struct.pack_into("<I", page, 22, _ogg_checksum(page))
+        pages.append(page)
+        start = end
+    return b"".join(pages)
+
+
+def _ogg_checksum(page: bytes | bytearray) -> int:
+    """Return the CRC-32 of an Ogg page: polynomial 0x04c11db7, highest bit first, from 0, without a final inversion.
+
+    zlib's has the same polynomial, lowest bit first and inverted at both ends: reversing the bits of what goes in and
+    of what comes out turns the one into the other, at zlib's speed.
+    """
+    reflected = zlib.crc32(page.translate(_BITS_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{reflected:032b}"[::-1], 2)
 
 
 def _rendered(composition: Composition) -> np.ndarray:

@@ -1,4 +1,5 @@
 import io
+import re
 import struct
 import time
 import wave
@@ -426,6 +427,27 @@ class TestFiles:
         assert abs(len(decoded) - len(original)) < 0.05 * RATE
         assert np.corrcoef(decoded[:length, 0], original[:length, 0])[0, 1] > 0.95
         assert np.abs(decoded).max() < 1
+
+    def test_the_same_audio_gives_the_same_opus_bytes(self):
+        audio, rate = sound.render(self.piece)
+        first, second = sound.encode_opus(audio, rate), sound.encode_opus(audio, rate)
+        assert first == second
+        # libogg drops a page whose checksum is wrong, and libsndfile then hears less of it, or refuses the file.
+        assert len(soundfile.read(io.BytesIO(first))[0]) == len(audio)
+
+    def test_every_ogg_page_has_the_checksum_that_its_bits_give(self):
+        opus = sound.encode_opus(sound.render(self.piece)[0], RATE)
+        starts = [found.start() for found in re.finditer(b"OggS\0", opus)]
+        assert len(starts) > 3
+        for start, end in zip(starts, [*starts[1:], len(opus)], strict=True):
+            page, remainder = bytearray(opus[start:end]), 0
+            (noted,) = struct.unpack_from("<I", page, 22)
+            page[22:26] = bytes(4)
+            for byte in page:  # a long division by the polynomial, bit by bit
+                remainder ^= byte << 24
+                for _ in range(8):
+                    remainder = (remainder << 1) ^ (0x104C11DB7 if remainder >> 31 else 0)
+            assert noted == remainder
 
     def test_opus_in_mono_has_one_channel(self):
         assert soundfile.info(io.BytesIO(sound.to_opus(self.piece, mono=True))).channels == 1

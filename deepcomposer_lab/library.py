@@ -26,6 +26,7 @@ import secrets
 import sys
 import unicodedata
 import warnings
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -44,6 +45,8 @@ EXPORT_FORMATS = ("mid", "wav", "opus", "musicxml", "npz")
 
 _TRASH = ".trash"
 _ID = re.compile(r"\d{4}-\d{2}-\d{2}-[a-z0-9-]+-[0-9a-f]{4}")
+# What this session saved or opened: a composition is a value and does not carry the name of its file.
+_known: deque[tuple[Composition, str]] = deque(maxlen=64)
 _SLUG_LENGTH = 40  # with day and digits a file name stays under 60 characters, whatever the title
 
 
@@ -103,6 +106,14 @@ def library_directory() -> Path:
 def is_id(text: str) -> bool:
     """Return whether `text` has the form of a saved composition's id, whether there is one or not."""
     return _ID.fullmatch(text) is not None
+
+
+def id_of(composition: Composition) -> str | None:
+    """Return the id under which this session saved or opened `composition`, most recently; None where it did neither.
+
+    An edited composition is another value, and has no id until it is saved.
+    """
+    return next((id for known, id in reversed(_known) if known == composition), None)
 
 
 def save_composition(
@@ -165,6 +176,7 @@ def save_composition(
     except BaseException:
         midi_path.unlink(missing_ok=True)
         raise
+    _known.append((composition, midi_path.stem))
     return _summary(content, midi_path.with_suffix(".json"))
 
 
@@ -204,9 +216,11 @@ def open_composition(
     path = _find(saved, directory)
     content = _read(path)
     try:
-        return _decode(content["composition"], content["title"])
+        composition = _decode(content["composition"], content["title"])
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise _damaged(path, error) from error
+    _known.append((composition, path.stem))
+    return composition
 
 
 def find_composition(

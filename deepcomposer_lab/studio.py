@@ -11,7 +11,6 @@ import importlib
 import sys
 import time
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -239,9 +238,6 @@ def _beat_at(piece: Composition, seconds: float) -> float:
 # public name -> (module, class, the model it uses unless told otherwise)
 _TECHNIQUES = {"ar-cnn": ("deepcomposer_lab.techniques.ar_cnn", "ARCNN", "autoregressive_cnn_bach")}
 
-# What was saved from this session, so that a composition fed back in is known as the parent of the next.
-_saved_lately: deque[tuple[Composition, library.SavedComposition]] = deque(maxlen=32)
-
 Progress = Callable[[int, int], None]
 
 
@@ -300,13 +296,12 @@ def _keep(source: Composition, composition: Composition) -> str:
     """Save the composition and return a sentence about it; a folder that refuses costs the copy, not the music."""
     from deepcomposer_lab import metrics
 
-    parents = [saved for kept, saved in _saved_lately if kept == source][-1:]
+    parents = [id for id in [library.id_of(source)] if id is not None]
     try:
         saved = library.save_composition(composition, parents=parents, metrics=metrics.evaluate(composition).as_dict())
     except OSError as error:
         warnings.warn(f"The composition was not saved: {error}. It is still here as a value.", stacklevel=3)
         return "It was not saved."
-    _saved_lately.append((composition, saved))
     return f"Saved as {saved.id}."
 
 

@@ -64,6 +64,11 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.fixture(autouse=True)
+def _no_memory() -> None:
+    library._known.clear()
+
+
 # --- saving and opening -------------------------------------------------------------------------------------
 
 
@@ -73,6 +78,16 @@ def test_the_json_alone_restores_the_exact_composition(home: Path) -> None:
     assert library.open_composition(saved) == piece()
     assert library.open_composition(saved.id) == piece()
     assert library.open_composition(str(saved.path)) == piece()
+
+
+def test_what_was_saved_or_opened_is_known_by_its_id(home: Path) -> None:
+    assert library.id_of(piece()) is None
+    saved = library.save_composition(piece())
+    assert library.id_of(piece()) == saved.id
+    assert library.id_of(piece("Another")) is None
+    library._known.clear()
+    opened = library.open_composition(saved.path)
+    assert library.id_of(opened) == saved.id
 
 
 def test_a_composition_is_two_files_named_by_day_slug_and_four_hex_digits(home: Path) -> None:

@@ -86,10 +86,8 @@ def echo(monkeypatch):
     monkeypatch.setitem(studio._TECHNIQUES, "echo", ("echo_technique", "Echo", "echo_bach"))
     monkeypatch.setattr(Echo, "loads", [])
     studio._load_technique.cache_clear()
-    studio._saved_lately.clear()
     yield Echo
     studio._load_technique.cache_clear()
-    studio._saved_lately.clear()
 
 
 class TestShow:
@@ -239,6 +237,15 @@ class TestCompose:
         studio.compose(first, "echo", seed=2)
         (child,) = [saved for saved in library.list_compositions() if saved.id != parent.id]
         assert json.loads(child.path.read_text(encoding="utf-8"))["parents"] == [parent.id]
+
+    def test_a_composition_opened_in_a_later_session_is_the_parent(self, echo):
+        studio.compose(MELODY, "echo", seed=1)
+        (parent,) = library.list_compositions()
+        library._known.clear()  # as in a process that has just started
+        opened = library.open_composition(parent.id)
+        studio.compose(opened, "echo", seed=2)
+        studio.compose(opened.transpose(1), "echo", seed=3)  # edited: another piece
+        assert sorted(saved.parents for saved in library.list_compositions()) == [(), (), (parent.id,)]
 
     def test_a_model_is_loaded_once(self, echo):
         for _ in range(3):

@@ -142,8 +142,8 @@ class Grid:
         return cls(encoding, lead, math.ceil(end * per_beat - 1e-6) + lead, bars)
 
     def step_of(self, beat: float) -> int:
-        """Return the step nearest to a beat."""
-        return round(beat * self.encoding.steps_per_beat) + self.lead
+        """Return the step nearest to a beat; halfway, the later one, as in `PianoRoll`."""
+        return math.floor(beat * self.encoding.steps_per_beat + 0.5) + self.lead
 
     def beat_of(self, step: int) -> float:
         """Return the beat of a step."""

@@ -14,7 +14,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from deepcomposer_lab.encoding.image import ImageEncoding
+from deepcomposer_lab.music.files import write_atomically
 from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
 
 MODELS_DIRECTORY = Path(__file__).parent
@@ -144,9 +146,35 @@ def _cards() -> dict[str, Path]:
 
 
 def list_models() -> list[ModelCard]:
-    """Return the cards of all models whose weights are here, by name, oldest version first."""
-    cards = [ModelCard.read(path) for path in _cards().values() if weights_path(path).exists()]
+    """Return the cards of all models whose weights are here, by name, oldest version first.
+
+    A damaged card is left out with a warning: one bad file does not take the others away.
+    """
+    cards = []
+    for path in _cards().values():
+        if not weights_path(path).exists():
+            continue
+        try:
+            cards.append(ModelCard.read(path))
+        except ModelError as error:
+            warnings.warn(str(error), stacklevel=2)
     return sorted(cards, key=lambda card: (card.name, card.version))
+
+
+def check_name(name: str, directory: Path | None = None) -> None:
+    """Refuse a name that a model cannot be saved under.
+
+    Raises
+    ------
+    ModelError
+        When it is no plain file name, or the name of a model that comes with the package: a learner's model would take
+        its place without a word.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", name):
+        raise ModelError(f"A model's name has small letters, digits and underscores, such as my_bach; got {name!r}.")
+    shipped = {path.stem.rpartition("-")[0] for path in (MODELS_DIRECTORY / "cards").glob("*.json")}
+    if directory is None and name in shipped:
+        raise ModelError(f"{name} comes with DeepComposer Lab. Choose a name of your own, such as my_{name}.")
 
 
 def find_card(name: str) -> Path:
@@ -224,6 +252,7 @@ def save_model(card: ModelCard, network: nn.Module, directory: Path | None = Non
     ModelError
         When that version exists already: a released version never changes.
     """
+    check_name(card.name, directory)
     card_path = (directory or own_directory()) / "cards" / f"{card.stem}.json"
     if card_path.exists():
         raise ModelError(
@@ -242,22 +271,15 @@ def save_model(card: ModelCard, network: nn.Module, directory: Path | None = Non
         "weights_sha256": hashlib.sha256(data).hexdigest(),
     }
     complete = ModelCard(**values)
-    _write(weights_path(card_path), data)
-    _write(card_path, (json.dumps(complete.as_dict(), indent=2, ensure_ascii=False) + "\n").encode())
+    for path in (weights_path(card_path), card_path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(weights_path(card_path), data)
+    write_atomically(card_path, (json.dumps(complete.as_dict(), indent=2, ensure_ascii=False) + "\n").encode())
     return ModelCard.read(card_path)
 
 
 def next_version(name: str) -> int:
     """Return the version that the next model of this name gets, wherever earlier ones lie."""
-    taken = [card.version for card in map(ModelCard.read, _cards().values()) if card.name == name]
+    versions = [path.stem.rpartition("-") for path in _cards().values()]
+    taken = [int(version) for stem, _, version in versions if stem == name and version.isdigit()]
     return max(taken, default=0) + 1
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    Path(partial).chmod(0o644)
-    Path(partial).replace(path)

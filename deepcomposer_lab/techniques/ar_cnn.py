@@ -32,6 +32,7 @@ from deepcomposer_lab.techniques.technique import Parameter, ProgressCallback, c
 VOICES = ("Alto", "Tenor", "Bass")  # the tracks that added notes go to
 WINDOW_STEPS = 128  # eight bars of 4/4; a longer piece is seen through several windows
 HOP_STEPS = 64  # half a window: every place is well inside one of them
+_WINDOWS_AT_ONCE = 8  # more would be no faster, and a long piece would fill the memory
 
 PARAMETERS = (
     Parameter(
@@ -92,8 +93,8 @@ class _Roll:
     """The roll being edited, and what the network thinks of it: kept up to date edit by edit.
 
     A piece longer than a window is seen through windows that overlap by half. The scores of a place come from the
-    window in whose middle it lies best; an edit makes only the windows that show it look again, so the work an edit
-    takes does not grow with the length of the piece.
+    window in whose middle it lies best; an edit makes only the windows that show it look again, so what the network
+    does for an edit does not grow with the length of the piece. (The draw weighs all cells: a hundredth of the work.)
     """
 
     def __init__(self, network: torch.nn.Module, grid: Grid, notes: list[_Placed], time_multiple: int) -> None:
@@ -112,7 +113,8 @@ class _Roll:
         self.features: list[torch.Tensor] = [torch.empty(0)] * len(self.starts)
         for row in range(self.encoding.pitches):
             self._draw_row(row)
-        self._look(list(range(len(self.starts))))
+        for first in range(0, len(self.starts), _WINDOWS_AT_ONCE):
+            self._look(list(range(len(self.starts)))[first : first + _WINDOWS_AT_ONCE])
 
     def _draw_row(self, row: int) -> None:
         self.roll[:, row] = 0
@@ -306,6 +308,7 @@ class Session:
         self.may_stop = True  # whether the model may end before the iterations do; a benchmark says no
         self.removed: dict[tuple[int, int], _Placed] = {}  # input notes that are out, by source
         self.edits: list[Edit] = []
+        self.finished = False
 
     def _placed(self) -> list[_Placed]:
         placed = []
@@ -325,9 +328,10 @@ class Session:
         return [placed for placed in self.roll.notes if placed.source is None]
 
     def __iter__(self) -> Iterator[Edit]:
-        while len(self.edits) < self.iterations:
+        while not self.finished and len(self.edits) < self.iterations:
             edit = self._draw()
             if edit is None:
+                self.finished = True
                 break
             self.edits.append(edit)
             if self.progress is not None:
@@ -399,15 +403,31 @@ class Session:
 
     def composition(self) -> Composition:
         """Return what stands so far as a composition that tells how it was made."""
-        voices = dict(zip(VOICES, assign_voices([placed.note for placed in self.added], names=VOICES), strict=True))
+        own = self._voice_tracks()
+        sung = [() if own.get(name) is None else self._kept(own[name]) for name in VOICES]
+        added = [placed.note for placed in self.added]
+        voices = dict(zip(VOICES, assign_voices(added, names=VOICES, sung=sung), strict=True))
         tracks = []
         for index, track in enumerate(self.input.tracks):
-            kept = [note for number, note in enumerate(track.notes) if (index, number) not in self.removed]
-            own = () if track.is_drum else voices.pop(track.name, ())  # fed back in, a voice goes on in its own track
-            tracks.append(track.with_notes([*kept, *own]))
+            mine = voices.pop(track.name) if own.get(track.name) == index else ()
+            tracks.append(track.with_notes([*self._kept(index), *mine]))
         program = next(track.program for track in self.input.tracks if not track.is_drum and track.notes)
         tracks += [Track(notes, name, program) for name, notes in voices.items() if notes]
         return replace(self.input, tracks=tuple(tracks)).with_step(self._step())
+
+    def _kept(self, index: int) -> list[Note]:
+        """Return the notes of an input track that are still there."""
+        notes = self.input.tracks[index].notes
+        return [note for number, note in enumerate(notes) if (index, number) not in self.removed]
+
+    def _voice_tracks(self) -> dict[str, int]:
+        """Return the tracks that this technique made earlier: fed back in, a voice goes on in its own track.
+
+        A person's own track that happens to be called "Bass" is left alone.
+        """
+        if not any(step.technique == self.technique.name for step in self.input.steps):
+            return {}
+        return {track.name: index for index, track in enumerate(self.input.tracks) if track.name in VOICES}
 
     def _step(self) -> CompositionStep:
         from importlib.metadata import version

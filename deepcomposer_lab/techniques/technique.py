@@ -91,8 +91,11 @@ def chosen_seed(seed: int | None) -> int:
     """
     if seed is None:
         return secrets.randbelow(2**31)
-    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
-        raise ValueError(f"A seed is a whole number of 0 or more; got {seed!r}.")
+    try:
+        if isinstance(seed, bool) or int(seed) != seed or seed < 0:
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"A seed is a whole number of 0 or more; got {seed!r}.") from None
     return int(seed)
 
 

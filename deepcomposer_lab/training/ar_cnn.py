@@ -13,7 +13,9 @@ Lesson: notebooks/08_ar_cnn.ipynb.
 
 from __future__ import annotations
 
+import json
 import math
+import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -30,7 +32,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from deepcomposer_lab.datasets import Piece, load_dataset
 from deepcomposer_lab.encoding.image import Grid, ImageEncoding
-from deepcomposer_lab.models.registry import ModelCard, next_version, save_model
+from deepcomposer_lab.models.registry import Model, ModelCard, next_version, save_model
 from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
 from deepcomposer_lab.training.corruption import Corrupted, corrupt
 from deepcomposer_lab.training.progress import Progress
@@ -153,6 +155,11 @@ def losses(network: AutoregressiveCNN, batch: Batch) -> Losses:
     else:
         duration = stop.new_zeros(())
     return Losses(edits.mean(), stop, duration)
+
+
+def _plain(recipe: ARCNNRecipe) -> list[tuple[str, Any]]:
+    """Return a recipe's hyperparameters as they come back from JSON."""
+    return list(json.loads(json.dumps(recipe.as_dict())).items())
 
 
 def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
@@ -333,18 +340,8 @@ class ARCNNTrainer:
                 seconds_left=self.seconds / self.step * (self.total_steps - self.step),
             )
 
-    def trained_network(self) -> AutoregressiveCNN:
-        """Return the averaged network, ready to be saved as a model."""
-        return self.average.module.eval()
-
-    def save(self, name: str, *, description: str = "", directory: Path | None = None) -> ModelCard:
-        """Save the averaged network as the next version of a model, with everything that is known of it.
-
-        Raises
-        ------
-        ModelError
-            When it cannot be written under that name.
-        """
+    def model(self, name: str, *, description: str = "") -> Model:
+        """Return the averaged network as a model: the next version of that name, not yet saved."""
         card = ModelCard(
             name=name,
             version=next_version(name),
@@ -364,11 +361,23 @@ class ARCNNTrainer:
             parameters=sum(parameter.numel() for parameter in self.network.parameters()),
             description=description,
         )
-        return save_model(card, self.trained_network(), directory)
+        return Model(card, self.average.module.eval(), self.encoding)
+
+    def save(self, name: str, *, description: str = "", directory: Path | None = None) -> ModelCard:
+        """Save what was trained as the next version of a model, with everything that is known of it.
+
+        Raises
+        ------
+        ModelError
+            When it cannot be written under that name.
+        """
+        model = self.model(name, description=description)
+        return save_model(model.card, model.network, directory)
 
     def _keep(self, path: Path) -> None:
         state: dict[str, Any] = {
-            "recipe": self.recipe.name,
+            "recipe": json.dumps(self.recipe.as_dict()),
+            "torch_random": torch.get_rng_state(),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -383,12 +392,21 @@ class ARCNNTrainer:
         partial.replace(path)
 
     def _restore(self, path: Path) -> None:
-        state = torch.load(path, weights_only=True)
-        if state["recipe"] != self.recipe.name:
+        try:
+            state = torch.load(path, weights_only=True)
+            recipe = json.loads(state["recipe"])
+        except (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError, pickle.UnpicklingError) as error:
             raise ValueError(
-                f"{path.name} was kept by a training of the recipe {state['recipe']}, not {self.recipe.name}. "
-                "Name another checkpoint, or remove this one."
+                f"{path.name} is no checkpoint of a training, or it is damaged. Name another one, or remove this one."
+            ) from error
+        # The number of epochs may change: a training may go on for longer than was planned.
+        different = [name for name, value in _plain(self.recipe) if name != "epochs" and recipe.get(name) != value]
+        if different:
+            raise ValueError(
+                f"{path.name} was kept by a training with another {different[0]}: {recipe.get(different[0])!r}, not "
+                f"{dict(_plain(self.recipe))[different[0]]!r}. Name another checkpoint, or remove this one."
             )
+        torch.set_rng_state(state["torch_random"])
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -9,6 +9,7 @@ Lesson: notebooks/08_ar_cnn.ipynb.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -50,22 +51,42 @@ class Recipe:
 
 _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", tuple: "a row of numbers"}
 
+# Lowest and highest value of a hyperparameter; 0 and no end for those not listed.
+_RANGES: dict[str, tuple[float, float]] = {
+    "batch_size": (2, 4096),  # batch normalisation needs two
+    "learning_rate": (0, 1),
+    "crop_steps": (4, 1024),
+    "validation_interval": (1, math.inf),
+    "average_decay": (0, 1),
+    "weight_decay": (0, 1),
+    "dropout": (0, 0.95),
+    "seed": (0, 2**63 - 1),
+    "trunk_width": (1, 4096),
+}
+
 
 def _checked(recipe: str, name: str, value: Any, current: Any) -> Any:
     """Return `value` as the type the recipe has for it; whole numbers serve where a float is meant."""
     kind = type(current)
-    if isinstance(value, bool) is not isinstance(current, bool) or isinstance(value, str) is not isinstance(
-        current, str
-    ):
-        raise ValueError(f"{name} of the recipe {recipe} is {_KINDS[kind]} such as {current!r}; got {value!r}.")
-    if kind in (int, float) and not isinstance(value, (int, float)):
-        raise ValueError(f"{name} of the recipe {recipe} is {_KINDS[kind]} such as {current!r}; got {value!r}.")
-    if kind is int and float(value) != int(value):
-        raise ValueError(f"{name} of the recipe {recipe} is a whole number such as {current}; got {value!r}.")
-    if kind in (int, float) and value < 0:
-        raise ValueError(f"{name} of the recipe {recipe} is 0 or more; got {value!r}.")
+    said = f"{name} of the recipe {recipe} is {_KINDS[kind]} such as {current!r}; got {value!r}."
     if kind is tuple:
-        return tuple(value)
+        if not isinstance(value, (tuple, list)) or len(value) != len(current):
+            raise ValueError(f"{said[:-1]}; it needs {len(current)} of them.")
+        return tuple(_checked(recipe, name, part, current[0]) for part in value)
+    if kind is str:
+        if not isinstance(value, str):
+            raise ValueError(said)
+        return value
+    if isinstance(value, (bool, str)) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(said)
+    if kind is int and value != int(value):
+        raise ValueError(said)
+    lowest, highest = _RANGES.get(name, (0, math.inf))
+    if not lowest <= value <= highest:
+        end = "or more" if highest == math.inf else f"to {highest:g}"
+        raise ValueError(f"{name} of the recipe {recipe} is {lowest:g} {end}; got {value!r}.")
+    if name == "crop_steps" and value % 4:
+        raise ValueError(f"crop_steps of the recipe {recipe} is a multiple of 4, a whole beat; got {value!r}.")
     return kind(value)
 
 

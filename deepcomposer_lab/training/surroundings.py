@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from importlib.metadata import version
@@ -13,13 +14,25 @@ import torch
 def surroundings() -> dict[str, str | int]:
     """Return hardware, versions and commit as plain values; "" where one cannot be known."""
     return {
-        "hardware": f"{platform.machine()}, CPU",
+        "hardware": _processor(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "package_version": version("deepcomposer-lab"),
         "commit": _commit(),
     }
+
+
+def _processor() -> str:
+    """Return the processor's name as the system tells it, and how many cores there are."""
+    name = platform.processor() or platform.machine()
+    told = Path("/proc/cpuinfo")
+    if told.exists():
+        lines = [
+            line.partition(":")[2].strip() for line in told.read_text().splitlines() if line.startswith("model name")
+        ]
+        name = lines[0] if lines else name
+    return f"{name} ({platform.machine()}), {os.cpu_count()} cores"
 
 
 def _commit() -> str:

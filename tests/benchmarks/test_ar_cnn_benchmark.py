@@ -77,6 +77,22 @@ def test_free_cells_leave_out_what_is_there():
     assert {pitch for _, pitch in cells} == set(range(36, 82))
 
 
+def test_most_of_bachs_notes_come_to_their_own_voice(pieces):
+    assert 0.95 < benchmark.voices_agreement(pieces[::15]) < 1
+
+
+def test_musical_figures_stand_beside_the_datasets_own(pieces):
+    class Echo:
+        def compose(self, music, *, seed):
+            return music
+
+    figures = benchmark.musical_figures(Echo(), pieces[:4])
+    assert figures["model"]["polyphonic_rate"] == 0  # a soprano alone
+    assert figures["dataset"]["polyphonic_rate"] > 0.8
+    assert figures["dataset"]["active_notes_per_bar"] > 3 * figures["model"]["active_notes_per_bar"]
+    assert 0.8 < figures["dataset"]["in_scale_ratio"] < 1
+
+
 def test_the_model_is_ahead_of_both_floors(monkeypatch):
     monkeypatch.setattr(benchmark, "QUICK_PIECES", 3)
     lines = []

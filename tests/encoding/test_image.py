@@ -80,6 +80,11 @@ def test_note_and_place_are_inverse_on_the_grid(step, pitch, duration, pickup):
     assert grid.place(note) == (step + grid.lead, pitch, duration)
 
 
+def test_halfway_goes_to_the_later_step():
+    grid = Grid.of(Composition([Track([Note(0, 60, 4)])]), ENCODING)
+    assert [grid.step_of(beat) for beat in (0.125, 0.375, 0.625, 0.875)] == [1, 2, 3, 4]
+
+
 def test_a_very_short_note_keeps_one_step():
     grid = Grid.of(Composition([Track([Note(1, 60, 0.01)])]), ENCODING)
     assert grid.place(Note(1, 60, 0.01)) == (4, 60, 1)

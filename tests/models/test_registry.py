@@ -98,6 +98,24 @@ def test_damaged_weights_are_refused():
         load_model("mine")
 
 
+@pytest.mark.parametrize("name", ["", "Mine", "a/../b", "/tmp/escaped", "my bach", "..", "autoregressive_cnn_bach"])
+def test_names_that_lead_elsewhere_or_hide_a_shipped_model_are_refused(name):
+    with pytest.raises(ModelError, match=r"small letters|comes with DeepComposer Lab"):
+        save_model(a_card(name=name), a_network())
+    assert not own_directory().exists()
+
+
+def test_one_damaged_card_does_not_take_the_others_away():
+    save_model(a_card(), a_network())
+    broken = own_directory() / "cards" / "broken-1.json"
+    broken.write_text("{")
+    weights_path(broken).write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"broken-1\.json"):
+        assert "mine" in {card.name for card in list_models()}
+    with pytest.warns(UserWarning, match=r"broken-1\.json"):
+        load_model("mine")
+
+
 def test_encoding_and_network_must_fit():
     encoding = ImageEncoding().as_dict() | {"pitches": 48}
     save_model(a_card(encoding=encoding), a_network())

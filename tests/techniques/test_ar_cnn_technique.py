@@ -128,6 +128,23 @@ def test_fed_back_in_the_voices_go_on_in_their_own_tracks(technique):
     assert [step.seed for step in twice.steps] == [2, 3]
 
 
+def test_a_persons_own_track_called_bass_is_left_alone(technique):
+    bass = Track([Note(beat, 40, 2, 100) for beat in range(0, 16, 2)], "Bass", program=33)
+    piece = Composition([Track(MELODY.notes, "Lead"), bass])
+    result = technique.compose(piece, seed=2, max_notes_to_remove=0, sampling_iterations=60)
+    assert result.tracks[1] == bass
+    assert [track.name for track in result.tracks[2:]].count("Bass") == 1
+
+
+def test_a_finished_run_stays_finished(technique):
+    session = technique.steps(MELODY, seed=3)
+    first = list(session)
+    assert session.finished or len(first) == session.iterations
+    standing = session.composition()
+    assert list(session) == []
+    assert session.composition() == standing
+
+
 def test_the_composition_tells_how_it_was_made(technique):
     step = technique.compose(MELODY, seed=2, creative_risk=1.5, sampling_iterations=3).steps[-1]
     assert (step.technique, step.model, step.version, step.seed) == ("ar-cnn", "untrained", "1", 2)
@@ -162,6 +179,9 @@ def test_progress_is_told_and_ends_full(technique):
         ({"max_notes_to_add": "many"}, "got 'many'"),
         ({"temperature": 1}, "no parameter 'temperature'; this technique has .*creative_risk"),
         ({"seed": -1}, "A seed is a whole number of 0 or more; got -1"),
+        ({"seed": "x"}, "A seed is a whole number of 0 or more; got 'x'"),
+        ({"seed": float("inf")}, "A seed is a whole number of 0 or more; got inf"),
+        ({"seed": [1]}, r"A seed is a whole number of 0 or more; got \[1\]"),
     ],
 )
 def test_bad_parameters_are_refused_in_words(technique, parameters, message):

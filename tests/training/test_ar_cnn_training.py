@@ -134,7 +134,7 @@ def test_the_same_seed_trains_the_same_weights(pieces):
 
 
 def test_an_interrupted_training_goes_on_where_it_was(pieces, tmp_path):
-    recipe = AR_CNN_TINY.replace(batch_size=2, crop_steps=32, dropout=0.0, validation_interval=2)
+    recipe = AR_CNN_TINY.replace(batch_size=2, crop_steps=32, validation_interval=2)
 
     def a_trainer(path):
         return ARCNNTrainer(recipe, pieces=pieces[:3], validation_pieces=pieces[3:4], checkpoint=path)
@@ -154,13 +154,23 @@ def test_an_interrupted_training_goes_on_where_it_was(pieces, tmp_path):
     assert all(torch.allclose(expected[key].float(), found[key].float(), atol=1e-6) for key in expected)
 
 
-def test_a_checkpoint_of_another_recipe_is_refused(pieces, tmp_path):
+def test_a_checkpoint_of_another_training_or_no_checkpoint_is_refused(pieces, tmp_path):
     path = tmp_path / "state.pt"
-    trainer = ARCNNTrainer(AR_CNN_TINY, pieces=pieces[:1], validation_pieces=pieces[1:2], checkpoint=path)
-    trainer._keep(path)
-    other = type(AR_CNN_TINY)(name="other", widths=AR_CNN_TINY.widths, trunk_width=AR_CNN_TINY.trunk_width)
-    with pytest.raises(ValueError, match=r"state\.pt was kept by a training of the recipe ar_cnn_tiny, not other"):
-        ARCNNTrainer(other, pieces=pieces[:1], validation_pieces=pieces[1:2], checkpoint=path)
+    recipe = AR_CNN_TINY.replace(batch_size=2)
+
+    def a_trainer(recipe):
+        return ARCNNTrainer(recipe, pieces=pieces[:1], validation_pieces=pieces[1:2], checkpoint=path)
+
+    a_trainer(recipe)._keep(path)
+    assert a_trainer(recipe.replace(epochs=5)).step == 0  # going on for longer is allowed
+    with pytest.raises(ValueError, match=r"state\.pt was kept by a training with another seed: 0, not 5"):
+        a_trainer(recipe.replace(seed=5))
+    with pytest.raises(ValueError, match=r"another widths: \[8, 16, 24, 32\], not \[8, 16, 24, 40\]"):
+        a_trainer(recipe.replace(widths=(8, 16, 24, 40)))
+    for junk in (b"", b"junk", b"PK\x03\x04"):
+        path.write_bytes(junk)
+        with pytest.raises(ValueError, match=r"state\.pt is no checkpoint"):
+            a_trainer(recipe)
 
 
 def test_the_learning_rate_warms_up_and_comes_down(trainer):

@@ -26,6 +26,8 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "read_midi": ("music.midi", "read_midi"),
     "write_midi": ("music.midi", "write_midi"),
     "melody_of": ("music.midi", "melody_of"),
+    "choose_melody": ("music.midi", "choose_melody"),
+    "read_musicxml": ("music.musicxml", "read_musicxml"),
     "sample_melody": ("music.samples", "sample_melody"),
     "list_sample_melodies": ("music.samples", "list_sample_melodies"),
     "metrics": ("metrics", None),
@@ -42,6 +44,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "compose": ("studio", "compose"),
     "show": ("studio", "show"),
     "play": ("studio", "play"),
+    "export": ("studio", "export"),
     "check_setup": ("studio", "check_setup"),
 }
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from deepcomposer_lab import studio
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -25,10 +27,8 @@ if TYPE_CHECKING:
     from deepcomposer_lab.music.melody import Melody
 
 PROGRAM = "deepcomposer-lab"
-TECHNIQUES = {"ar-cnn": "autoregressive_cnn_bach"}  # name -> the model taken unless another is named
 BENCHMARKS = ("ar-cnn",)
 START_PAGE = "00_start_here.ipynb"
-EXPORT_STEPS_PER_BEAT = 24  # pypianoroll's own resolution: sixteenths, triplets and thirty-seconds all fall on a step
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -158,7 +158,9 @@ def _add_compose(command: Callable[..., _Parser]) -> None:
     parser.add_argument(
         "input", metavar="IN", help="a MIDI file, a sample melody such as ode_to_joy, or a saved composition"
     )
-    parser.add_argument("--technique", default="ar-cnn", help=f"one of: {', '.join(TECHNIQUES)} (default ar-cnn)")
+    parser.add_argument(
+        "--technique", default="ar-cnn", help=f"one of: {', '.join(studio.TECHNIQUES)} (default ar-cnn)"
+    )
     parser.add_argument("--model", help="a trained model of that technique (default: its own); see `models`")
     parser.add_argument("--seed", type=int, help="a whole number: the same seed gives the same notes")
     parser.add_argument(
@@ -167,7 +169,7 @@ def _add_compose(command: Callable[..., _Parser]) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help=f"write {', '.join(WRITERS)}; may be given several times",
+        help=f"write {', '.join(studio.WRITERS)}; may be given several times",
     )
     parser.add_argument("--no-save", action="store_true", help="keep nothing in the library")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -225,89 +227,38 @@ def _flag(name: str) -> str:
 # --- music in and out ---------------------------------------------------------------------------------------
 
 
-def _read(name: str) -> tuple[Composition | Melody, tuple[str, ...]]:
-    """Return the piece a person means by `name`, and the ids of the saved compositions it is."""
+def _read(name: str) -> Composition | Melody:
+    """Return the piece a person means by `name`."""
     from deepcomposer_lab import library
     from deepcomposer_lab.music.midi import read_midi
     from deepcomposer_lab.music.samples import list_sample_melodies, sample_melody
 
     path = Path(name)
     if path.suffix.lower() == ".json" and path.is_file():
-        return library.open_composition(path), (path.stem,)
+        return library.open_composition(path)
     if path.exists():
-        return read_midi(path), ()
+        return read_midi(path)
     if name in list_sample_melodies():
-        return sample_melody(name), ()
+        return sample_melody(name)
     if library.is_id(name):
-        return library.open_composition(name), (name,)
+        return library.open_composition(name)
     raise CommandError(
         f"there is no file {name!r}, and no sample melody of that name; the samples are "
         f"{', '.join(list_sample_melodies())}."
     )
 
 
-def _midi(composition: Composition) -> bytes:
-    from deepcomposer_lab.music.midi import write_midi
-
-    return write_midi(composition)
-
-
-def _wav(composition: Composition) -> bytes:
-    from deepcomposer_lab.sound import to_wav
-
-    return to_wav(composition)
-
-
-def _opus(composition: Composition) -> bytes:
-    from deepcomposer_lab.sound import to_opus
-
-    return to_opus(composition)
-
-
-def _musicxml(composition: Composition) -> bytes:
-    from deepcomposer_lab.music.musicxml import to_musicxml
-
-    return to_musicxml(composition)
-
-
-def _npz(composition: Composition) -> bytes:
-    from deepcomposer_lab.music.pianoroll import PianoRoll
-
-    return PianoRoll.from_composition(composition, steps_per_beat=EXPORT_STEPS_PER_BEAT).to_npz()
-
-
-WRITERS: dict[str, Callable[[Composition], bytes]] = {
-    ".mid": _midi,
-    ".wav": _wav,
-    ".opus": _opus,
-    ".musicxml": _musicxml,
-    ".npz": _npz,
-}
-
-
 def _checked_outputs(names: Iterable[str], input: str = "") -> list[Path]:
     """Return the output files, each known to be writable and of a known kind, before any work is done."""
     paths: list[Path] = []
     for name in names:
-        path = Path(name)
-        if path.suffix.lower() not in WRITERS:
-            raise CommandError(f"the output {name!r} ends in none of {', '.join(WRITERS)}.")
-        _check_writable(path)
+        path = studio.checked_export_path(name)
         if path.resolve() in [other.resolve() for other in paths]:
             raise CommandError(f"the output {name!r} is given twice.")
         if input and path.exists() and path.resolve() == Path(input).resolve():
             raise CommandError(f"the output {name!r} would replace the input; choose another name.")
         paths.append(path)
     return paths
-
-
-def _check_writable(path: Path) -> None:
-    if path.is_dir():
-        raise CommandError(f"the output {str(path)!r} is a folder; give a file's name.")
-    if not path.parent.is_dir():
-        raise CommandError(f"the folder of the output {str(path)!r} does not exist; make it first.")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise CommandError(f"the output {str(path)!r} may not be written; choose another place.")
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -370,44 +321,40 @@ def _start_page() -> Path:
 
 def _compose(options: argparse.Namespace) -> int:
     """Read, compose, keep, export; whatever can be refused is refused before the network is loaded."""
-    if options.technique not in TECHNIQUES:
-        raise CommandError(f"there is no technique {options.technique!r}; there is {', '.join(TECHNIQUES)}.")
+    studio.find_technique(options.technique)
     from deepcomposer_lab.library import library_directory
-    from deepcomposer_lab.music.files import write_atomically
 
     outputs = _checked_outputs(options.output, options.input)
-    music, parents = _read(options.input)
+    music = _read(options.input)
     if not options.no_save:
         library_directory().mkdir(parents=True, exist_ok=True)
+    parameters = {name: getattr(options, name) for name in AR_CNN_CONTROLS if hasattr(options, name)}
     began = time.perf_counter()
-    composition = _composed(options, music)
+    with _ProgressBar("edits", options.quiet) as progress:
+        composition = studio.compose(
+            music,
+            options.technique,
+            model=options.model,
+            save=False,  # the files that were asked for come first, whatever becomes of the library
+            progress=progress,
+            seed=options.seed,
+            **parameters,
+        )
     seconds = time.perf_counter() - began
     step = composition.steps[-1]
     print(
-        f"{composition.title}: {_count(_pitched(music), 'note')} in, {_count(_pitched(composition), 'note')} out, "
-        f"seed {step.seed}, {seconds:.1f} s"
+        f"{composition.title}: {studio.counted(_pitched(music), 'note')} in, "
+        f"{studio.counted(_pitched(composition), 'note')} out, seed {step.seed}, {seconds:.1f} s"
     )
     for told in composition.steps:
         if told is step or told.technique == "import":
             print("".join(f"Note: {remark}\n" for remark in told.remarks), end="")
     for path in outputs:
-        write_atomically(path, WRITERS[path.suffix.lower()](composition))
-        print(f"Wrote {path}")
+        print(f"Wrote {studio.export(composition, path)}")
     if not options.no_save:
-        _keep(composition, parents)
+        saved = studio.keep(composition, music)
+        print(f"Saved as {saved.id} in {saved.path.parent}")
     return 0
-
-
-def _composed(options: argparse.Namespace, music: Composition | Melody) -> Composition:
-    import torch
-
-    from deepcomposer_lab.techniques.ar_cnn import ARCNN
-
-    torch.set_num_threads(1)  # a network this small gains nothing from a second, and loses much on a busy machine
-    technique = ARCNN.from_pretrained(options.model or TECHNIQUES[options.technique])
-    parameters = {name: getattr(options, name) for name in AR_CNN_CONTROLS if hasattr(options, name)}
-    with _ProgressBar("edits", options.quiet) as progress:
-        return technique.compose(music, seed=options.seed, progress=progress, **parameters)
 
 
 def _pitched(music: Composition | Melody) -> int:
@@ -416,23 +363,11 @@ def _pitched(music: Composition | Melody) -> int:
     return sum(len(track.notes) for track in as_composition(music).tracks if not track.is_drum)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _keep(composition: Composition, parents: Iterable[str]) -> None:
-    from deepcomposer_lab.library import save_composition
-    from deepcomposer_lab.metrics import evaluate
-
-    saved = save_composition(composition, parents=parents, metrics=evaluate(composition).as_dict())
-    print(f"Saved as {saved.id} in {saved.path.parent}")
-
-
 def _evaluate(options: argparse.Namespace) -> int:
     from deepcomposer_lab.metrics import evaluate
 
     target = _checked_file(options.json)
-    evaluations = {name: evaluate(_read(name)[0], options.key, options.mode) for name in options.files}
+    evaluations = {name: evaluate(_read(name), options.key, options.mode) for name in options.files}
     if target is not None:
         _write_json(target, {name: evaluation.as_dict() for name, evaluation in evaluations.items()})
         print(f"Wrote {target}")
@@ -444,7 +379,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _checked_file(name: str | None) -> Path | None:
     if name is None:
         return None
-    _check_writable(Path(name))
+    studio.check_writable(Path(name))
     return Path(name)
 
 

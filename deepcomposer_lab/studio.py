@@ -1,4 +1,4 @@
-"""The studio: hear, see, compose and keep, from a notebook.
+"""The studio: hear, see, compose, keep and export, from a notebook or the command line.
 
 The one room where techniques, sound, pictures and the library meet. Importing it teaches IPython to draw a Melody or
 a Composition that ends a cell; the values themselves know nothing of drawing.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import importlib
+import os
 import sys
 import time
 import warnings
@@ -15,9 +16,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepcomposer_lab import library
 from deepcomposer_lab.music.composition import Composition, as_composition
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.metre import beats_to_seconds
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from deepcomposer_lab.doctor import Check
+    from deepcomposer_lab.library import SavedComposition
 
 _FONT = "font-family: var(--jp-ui-font-family, sans-serif); font-size: var(--jp-ui-font-size1, 13px)"
 _INK = "color: var(--jp-ui-font-color1, inherit)"
@@ -111,7 +113,7 @@ def _in_numbers(piece: Composition) -> str:
     bars = len(piece.bars) - (piece.pickup > 0)
     metres = ", ".join(dict.fromkeys(str(metre) for metre in piece.metres))
     return (
-        f"{piece.title}: {_count(notes, 'note')} in {_count(tracks, 'track')}, {_count(bars, 'bar')} of {metres}"
+        f"{piece.title}: {counted(notes, 'note')} in {counted(tracks, 'track')}, {counted(bars, 'bar')} of {metres}"
         f"{' after a pickup' if piece.pickup else ''}, {_clock(piece.seconds)}."
     )
 
@@ -236,7 +238,7 @@ def _beat_at(piece: Composition, seconds: float) -> float:
 # -------------------------------------------------------------------------------- compose
 
 # public name -> (module, class, the model it uses unless told otherwise)
-_TECHNIQUES = {"ar-cnn": ("deepcomposer_lab.techniques.ar_cnn", "ARCNN", "autoregressive_cnn_bach")}
+TECHNIQUES = {"ar-cnn": ("deepcomposer_lab.techniques.ar_cnn", "ARCNN", "autoregressive_cnn_bach")}
 
 Progress = Callable[[int, int], None]
 
@@ -275,34 +277,60 @@ def compose(
         When there is no such technique, or a parameter is unknown or out of range.
     """
     piece = as_composition(music)
-    if technique not in _TECHNIQUES:
-        raise ValueError(
-            f"There is no technique {technique!r}; there is {', '.join(repr(name) for name in _TECHNIQUES)}."
-        )
+    _, _, own_model = find_technique(technique)
     with _Status(piece.title) as status:
-        loaded = _load_technique(technique, model or _TECHNIQUES[technique][2])
+        loaded = _load_technique(technique, model or own_model)
         composition: Composition = loaded.compose(piece, progress=progress or status.progress, **parameters)
-        status.finish(f"Composed “{composition.title}” with {technique}.", _keep(piece, composition) if save else "")
+        told = _kept_or_told(composition, piece) if save else ""
+        status.finish(f"Composed “{composition.title}” with {technique}.", told)
     return composition
+
+
+def find_technique(name: str) -> tuple[str, str, str]:
+    """Return a technique's module, class and own model, without loading any of them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `name` is no text, or no technique has it.
+    """
+    names = ", ".join(repr(known) for known in TECHNIQUES)
+    if not isinstance(name, str):
+        raise TypeError(f"A technique is named by a text such as {names}; got a {type(name).__name__}.")
+    if name not in TECHNIQUES:
+        raise ValueError(f"There is no technique {name!r}; there is {names}.")
+    return TECHNIQUES[name]
 
 
 @lru_cache(maxsize=4)
 def _load_technique(technique: str, model: str) -> Any:
-    module, name, _ = _TECHNIQUES[technique]
+    module, name, _ = find_technique(technique)
     return getattr(importlib.import_module(module), name).from_pretrained(model)
 
 
-def _keep(source: Composition, composition: Composition) -> str:
-    """Save the composition and return a sentence about it; a folder that refuses costs the copy, not the music."""
-    from deepcomposer_lab import metrics
+def keep(composition: Composition, source: Composition | Melody) -> SavedComposition:
+    """Save a composition in the library, with its metrics and, where `source` is in the library, its parent.
 
-    parents = [id for id in [library.id_of(source)] if id is not None]
+    Raises
+    ------
+    OSError
+        When the library's folder cannot be written.
+    """
+    from deepcomposer_lab import library, metrics
+
+    parent = library.id_of(as_composition(source))
+    return library.save_composition(
+        composition, parents=[] if parent is None else [parent], metrics=metrics.evaluate(composition).as_dict()
+    )
+
+
+def _kept_or_told(composition: Composition, source: Composition) -> str:
+    """Save the composition and return a sentence about it; a folder that refuses costs the copy, not the music."""
     try:
-        saved = library.save_composition(composition, parents=parents, metrics=metrics.evaluate(composition).as_dict())
+        return f"Saved as {keep(composition, source).id}."
     except OSError as error:
         warnings.warn(f"The composition was not saved: {error}. It is still here as a value.", stacklevel=3)
         return "It was not saved."
-    return f"Saved as {saved.id}."
 
 
 class _Status:
@@ -344,6 +372,113 @@ class _Status:
     def _bundle(self, words: str, before: str = "") -> dict[str, str]:
         html = f'<div role="status" style="{_FONT}; {_INK}">{before}{escape(words)}</div>'
         return {"text/plain": words, "text/html": html}
+
+
+# -------------------------------------------------------------------------------- export
+
+EXPORT_STEPS_PER_BEAT = 24  # pypianoroll's own resolution: sixteenths, triplets and thirty-seconds all fall on a step
+
+
+def _midi(composition: Composition) -> bytes:
+    from deepcomposer_lab.music.midi import write_midi
+
+    return write_midi(composition)
+
+
+def _wav(composition: Composition) -> bytes:
+    from deepcomposer_lab.sound import to_wav
+
+    return to_wav(composition)
+
+
+def _opus(composition: Composition) -> bytes:
+    from deepcomposer_lab.sound import to_opus
+
+    return to_opus(composition)
+
+
+def _musicxml(composition: Composition) -> bytes:
+    from deepcomposer_lab.music.musicxml import to_musicxml
+
+    return to_musicxml(composition)
+
+
+def _npz(composition: Composition) -> bytes:
+    from deepcomposer_lab.music.pianoroll import PianoRoll
+
+    return PianoRoll.from_composition(composition, steps_per_beat=EXPORT_STEPS_PER_BEAT).to_npz()
+
+
+WRITERS: dict[str, Callable[[Composition], bytes]] = {
+    ".mid": _midi,
+    ".wav": _wav,
+    ".opus": _opus,
+    ".musicxml": _musicxml,
+    ".npz": _npz,
+}
+
+
+def export(music: Composition | Melody | SavedComposition | str, path: str | os.PathLike[str]) -> Path:
+    """Write music to a file, whole or not at all; the name's ending says as what.
+
+    Parameters
+    ----------
+    music : Composition, Melody, SavedComposition or str
+        A piece, or one that the library keeps, as a line of `list_compositions()` or by its id.
+    path : path
+        Ending in .mid (notes, for any music program), .wav or .opus (sound), .musicxml (a score) or .npz (a piano
+        roll in pypianoroll's format, 24 steps a beat). A file that exists is replaced.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    TypeError
+        When `music` is not music, or `path` no path.
+    ValueError
+        When the ending is another one, the folder does not exist, or there is nothing to hear in what becomes sound;
+        LibraryError when the library does not hold an id.
+    OSError
+        When the file cannot be written.
+    """
+    from deepcomposer_lab import library
+    from deepcomposer_lab.music.files import write_atomically
+
+    target = checked_export_path(path)
+    if isinstance(music, str | library.SavedComposition):
+        music = library.open_composition(music)
+    write_atomically(target, WRITERS[target.suffix.lower()](as_composition(music)))
+    return target
+
+
+def checked_export_path(path: str | os.PathLike[str]) -> Path:
+    """Return `path` as a Path that `export` can write; nothing is written yet.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `export`.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f'The output is named by a path such as "out.wav"; got a {type(path).__name__}.')
+    target = Path(path)
+    if target.suffix.lower() not in WRITERS:
+        raise ValueError(f"The output {str(target)!r} ends in none of {', '.join(WRITERS)}.")
+    check_writable(target)
+    return target
+
+
+def check_writable(path: Path) -> None:
+    """Raise a ValueError, one sentence, where a file cannot be written at `path`."""
+    if path.is_dir():
+        raise ValueError(f"The output {str(path)!r} is a folder; give a file's name.")
+    if not path.parent.is_dir():
+        raise ValueError(f"The folder of the output {str(path)!r} does not exist; make it first.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ValueError(f"The output {str(path)!r} may not be written; choose another place.")
 
 
 # -------------------------------------------------------------------------------- the set-up
@@ -402,7 +537,8 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d}"
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return "1 note", "2 notes"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from deepcomposer_lab import cli, library
+from deepcomposer_lab import cli, library, studio
 from deepcomposer_lab.music.composition import Composition, CompositionStep, Track, as_composition
 from deepcomposer_lab.music.metre import MetreChange
 from deepcomposer_lab.music.midi import read_midi, write_midi
@@ -66,7 +66,7 @@ class BassUnderEveryNote:
 
 
 @pytest.fixture
-def technique(monkeypatch: pytest.MonkeyPatch) -> BassUnderEveryNote:
+def technique(monkeypatch: pytest.MonkeyPatch) -> Iterator[BassUnderEveryNote]:
     from deepcomposer_lab.techniques.ar_cnn import ARCNN
 
     fake = BassUnderEveryNote()
@@ -76,7 +76,9 @@ def technique(monkeypatch: pytest.MonkeyPatch) -> BassUnderEveryNote:
         return fake
 
     monkeypatch.setattr(ARCNN, "from_pretrained", from_pretrained)
-    return fake
+    studio._load_technique.cache_clear()
+    yield fake
+    studio._load_technique.cache_clear()
 
 
 # --- compose ------------------------------------------------------------------------------------------------
@@ -206,7 +208,7 @@ def test_every_kind_of_file_is_written(technique: BassUnderEveryNote, tmp_path: 
     words = [word for name in outputs for word in ("-o", name)]
     write_midi(Composition.from_melody(sample_melody("ode_to_joy")).trim(0, 4), tmp_path / "in.mid")
     assert cli.main(["compose", "in.mid", "--seed", "5", "--no-save", *words]) == 0
-    assert list(cli.WRITERS) == [Path(name).suffix for name in outputs]
+    assert list(studio.WRITERS) == [Path(name).suffix for name in outputs]
     contents = {Path(name).suffix: (tmp_path / name).read_bytes() for name in outputs}
     assert len(read_midi(contents[".mid"]).notes) == 8
     with wave.open(BytesIO(contents[".wav"])) as sound:
@@ -216,6 +218,21 @@ def test_every_kind_of_file_is_written(technique: BassUnderEveryNote, tmp_path: 
     import pypianoroll
 
     assert len(pypianoroll.load(tmp_path / "out.npz").tracks) == 2
+
+
+def test_a_library_that_fails_late_does_not_cost_the_files(
+    technique: BassUnderEveryNote,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(library, "save_composition", full)
+    assert cli.main(["compose", "ode_to_joy", "--quiet", "-o", "out.mid"]) == 2
+    assert capsys.readouterr().err == "Error: the system refused: No space left on device.\n"
+    assert len(read_midi(tmp_path / "out.mid").notes) == 2 * len(sample_melody("ode_to_joy"))
 
 
 # --- evaluate -----------------------------------------------------------------------------------------------
@@ -292,7 +309,7 @@ def test_train_overrides_the_recipe_with_values_of_its_types(
         "--epochs=2",
         "--learning-rate",
         "1",
-        "--widths=8,16",
+        "--widths=8,16,16,8",
         "--dataset=1",
         "--save",
         "mine",
@@ -300,7 +317,7 @@ def test_train_overrides_the_recipe_with_values_of_its_types(
     ]
     assert cli.main(["train", "ar_cnn_tiny", *words]) == 0
     [(recipe, checkpoint, trainer)] = trainings
-    assert (recipe.epochs, recipe.learning_rate, recipe.widths, recipe.dataset) == (2, 1.0, (8, 16), "1")
+    assert (recipe.epochs, recipe.learning_rate, recipe.widths, recipe.dataset) == (2, 1.0, (8, 16, 16, 8), "1")
     assert isinstance(recipe.learning_rate, float)
     assert checkpoint == Path("c.pt")
     assert trainer.saved == ["mine"]

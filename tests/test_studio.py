@@ -16,7 +16,10 @@ from deepcomposer_lab import doctor, library, sound, studio
 from deepcomposer_lab.music.composition import Composition, CompositionStep, Track, as_composition
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.metre import MetreChange, TempoChange
+from deepcomposer_lab.music.midi import read_midi
+from deepcomposer_lab.music.musicxml import read_musicxml
 from deepcomposer_lab.music.note import Note
+from deepcomposer_lab.music.pianoroll import PianoRoll
 
 MELODY = Melody([Note(0, 60, 1), Note(1, 62, 1), Note(2, 64, 2)], title="Three notes")
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -83,7 +86,7 @@ def echo(monkeypatch):
     module = ModuleType("echo_technique")
     module.Echo = Echo
     monkeypatch.setitem(sys.modules, "echo_technique", module)
-    monkeypatch.setitem(studio._TECHNIQUES, "echo", ("echo_technique", "Echo", "echo_bach"))
+    monkeypatch.setitem(studio.TECHNIQUES, "echo", ("echo_technique", "Echo", "echo_bach"))
     monkeypatch.setattr(Echo, "loads", [])
     studio._load_technique.cache_clear()
     yield Echo
@@ -290,6 +293,8 @@ class TestCompose:
     def test_an_unknown_technique_is_named_with_those_there_are(self):
         with pytest.raises(ValueError, match=r"'arcnn'.*'ar-cnn'"):
             studio.compose(MELODY, "arcnn")
+        with pytest.raises(TypeError, match=r"text such as 'ar-cnn'; got a list"):
+            studio.compose(MELODY, ["ar-cnn"])
 
     def test_a_path_is_no_music(self):
         with pytest.raises(TypeError, match="read_midi"):
@@ -297,11 +302,61 @@ class TestCompose:
 
     def test_ar_cnn_leads_to_its_technique(self, monkeypatch):
         """The names in the table are those of the technique's own module."""
-        module, name, model = studio._TECHNIQUES["ar-cnn"]
+        module, name, model = studio.TECHNIQUES["ar-cnn"]
         technique = getattr(__import__(module, fromlist=[name]), name)
         assert technique.name == "ar-cnn"
         assert callable(technique.from_pretrained)
         assert model == "autoregressive_cnn_bach"
+
+
+class TestExport:
+    def test_the_ending_says_as_what(self, tmp_path):
+        piece = Composition.from_melody(MELODY)
+        for name in ("a.mid", "a.wav", "a.opus", "a.MusicXML", "a.npz"):
+            assert studio.export(piece, tmp_path / name) == tmp_path / name
+        assert read_midi(tmp_path / "a.mid").notes == piece.notes
+        assert soundfile.info(tmp_path / "a.wav").subtype == "PCM_16"
+        assert soundfile.info(tmp_path / "a.opus").subtype == "OPUS"
+        assert read_musicxml(tmp_path / "a.MusicXML").notes == piece.notes
+        assert PianoRoll.load_npz(tmp_path / "a.npz").to_composition().notes == piece.notes
+
+    def test_the_formats_are_those_of_the_library(self):
+        assert tuple(suffix.removeprefix(".") for suffix in studio.WRITERS) == library.EXPORT_FORMATS
+
+    def test_melodies_and_saved_compositions_are_taken(self, tmp_path):
+        saved = library.save_composition(Composition.from_melody(MELODY).transpose(1))
+        for music, first in ((MELODY, 60), (saved, 61), (saved.id, 61)):
+            assert read_midi(studio.export(music, str(tmp_path / "a.mid"))).notes[0].pitch == first
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("a.mp3", r"none of \.mid, \.wav, \.opus, \.musicxml, \.npz"),
+            ("wav", "none of"),
+            ("gone/a.wav", "does not exist"),
+            ("folder.wav", "is a folder"),
+        ],
+    )
+    def test_a_place_that_will_not_do_is_refused_before_any_work(self, tmp_path, monkeypatch, name, said):
+        (tmp_path / "folder.wav").mkdir()
+        monkeypatch.setattr(sound, "render", lambda *_, **__: pytest.fail("rendered"))
+        with pytest.raises(ValueError, match=said):
+            studio.export(MELODY, tmp_path / name)
+
+    def test_what_is_no_music_or_no_path_is_refused(self, tmp_path):
+        with pytest.raises(TypeError, match="Melody or a Composition, got int"):
+            studio.export(3, tmp_path / "a.mid")
+        with pytest.raises(library.LibraryError, match="read_midi"):
+            studio.export("song.mid", tmp_path / "a.mid")
+        with pytest.raises(TypeError, match="path such as"):
+            studio.export(MELODY, 3)
+
+    def test_a_failure_leaves_the_old_file(self, tmp_path, monkeypatch):
+        (tmp_path / "a.mid").write_bytes(b"old")
+        monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+        with pytest.raises(OSError, match="full"):
+            studio.export(MELODY, tmp_path / "a.mid")
+        assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.mid", b"old")]
 
 
 class TestCheckSetup:

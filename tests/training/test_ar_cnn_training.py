@@ -32,7 +32,7 @@ def pieces():
 
 @pytest.fixture
 def trainer(pieces):
-    recipe = AR_CNN_TINY.replace(batch_size=4, crop_steps=32, validation_interval=3)
+    recipe = AR_CNN_TINY.replace(epochs=1, batch_size=4, crop_steps=32, warmup_steps=10, validation_interval=3)
     return ARCNNTrainer(recipe, pieces=pieces[:6], validation_pieces=pieces[6:8])
 
 

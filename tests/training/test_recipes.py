@@ -11,7 +11,7 @@ from deepcomposer_lab.training.recipes import AR_CNN_BACH, AR_CNN_TINY, Recipe, 
 def test_replace_gives_another_recipe_and_leaves_the_first():
     changed = AR_CNN_TINY.replace(epochs=7, learning_rate=1)
     assert (changed.epochs, changed.learning_rate, changed.batch_size) == (7, 1.0, AR_CNN_TINY.batch_size)
-    assert AR_CNN_TINY.epochs == 1
+    assert AR_CNN_TINY.epochs == 8
     assert isinstance(changed.learning_rate, float)
 
 
@@ -20,8 +20,8 @@ def test_replace_gives_another_recipe_and_leaves_the_first():
     [
         ({"epoch": 3}, "has no hyperparameter 'epoch'; it has .*epochs"),
         ({"epochs": 2.5}, "epochs .* is a whole number"),
-        ({"epochs": "many"}, "epochs .* is a whole number such as 1"),
-        ({"epochs": True}, "epochs .* is a whole number such as 1"),
+        ({"epochs": "many"}, "epochs .* is a whole number such as 8"),
+        ({"epochs": True}, "epochs .* is a whole number such as 8"),
         ({"epochs": -1}, "epochs of the recipe ar_cnn_tiny is 0 or more; got -1"),
         ({"batch_size": 0}, "batch_size of the recipe ar_cnn_tiny is 2 to 4096; got 0"),
         ({"validation_interval": 0}, "is 1 or more; got 0"),

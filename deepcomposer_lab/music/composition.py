@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from deepcomposer_lab.music.melody import Melody, trimmed, trimmed_pickup
+from deepcomposer_lab.music.checks import checked_text, checked_values
+from deepcomposer_lab.music.melody import Melody, checked_notes, trimmed, trimmed_pickup
 from deepcomposer_lab.music.metre import (
     COMMON_TIME,
     DEFAULT_TEMPO,
@@ -43,7 +44,8 @@ class Track:
     is_drum: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "notes", tuple(sorted(self.notes)))
+        object.__setattr__(self, "notes", checked_notes(self.notes, "A track's notes"))
+        object.__setattr__(self, "name", checked_text(self.name, "A track's name"))
         object.__setattr__(self, "program", checked_program(self.program))
 
     @property
@@ -99,6 +101,14 @@ class CompositionStep:
         return CompositionStep, tuple(dict(value) if isinstance(value, Mapping) else value for value in values)
 
 
+_TRACK_SLIPS: dict[type[Any], str] = {
+    Melody: "A melody becomes a piece by Composition.from_melody(melody).",
+    Note: "Notes go into a track, Track(notes), and a melody becomes a piece by Composition.from_melody(melody).",
+}
+_TEMPO_SLIPS: dict[type[Any], str] = {object: "One tempo throughout is written [TempoChange(0, 120)]."}
+_METRE_SLIPS: dict[type[Any], str] = {object: "One metre throughout is written [MetreChange(0, 3, 4)]."}
+
+
 @dataclass(frozen=True, slots=True)
 class Composition:
     """A piece of any length, metre and number of tracks. A value: editing returns a new composition.
@@ -127,9 +137,12 @@ class Composition:
     steps: tuple[CompositionStep, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tracks", tuple(self.tracks))
-        object.__setattr__(self, "steps", tuple(self.steps))
-        tempos, metres = tuple(sorted(self.tempos)), tuple(sorted(self.metres))
+        object.__setattr__(self, "tracks", checked_values(self.tracks, Track, "A composition's tracks", _TRACK_SLIPS))
+        object.__setattr__(self, "title", checked_text(self.title, "A composition's title"))
+        steps = checked_values(self.steps, CompositionStep, "A composition's steps")
+        object.__setattr__(self, "steps", steps)
+        tempos = tuple(sorted(checked_values(self.tempos, TempoChange, "A composition's tempos", _TEMPO_SLIPS)))
+        metres = tuple(sorted(checked_values(self.metres, MetreChange, "A composition's metres", _METRE_SLIPS)))
         if not tempos or tempos[0].onset > 0:
             tempos = (*DEFAULT_TEMPO, *tempos)
         if not metres or metres[0].onset > 0:

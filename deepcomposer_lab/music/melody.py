@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from deepcomposer_lab.music.metre import COMMON_TIME, MetreChange, TempoChange, bar_starts, checked_pickup
+from deepcomposer_lab.music.checks import checked_text, checked_values
+from deepcomposer_lab.music.metre import (
+    COMMON_TIME,
+    MetreChange,
+    TempoChange,
+    bar_starts,
+    checked_metre,
+    checked_pickup,
+)
 from deepcomposer_lab.music.note import Note, checked_program
 
 _EPSILON = 1e-6  # beats; a sliver this short comes from the rounding of a float sum, not from a player
@@ -26,13 +34,18 @@ class Melody:
     bpm : float
         Tempo in beats (quarter notes) a minute.
     metre : MetreChange
-        One metre throughout; its onset is 0.
+        One metre throughout; its onset is 0. "3/4" and (3, 4) are taken too, and become one.
     pickup : float
         Beats before the first full bar.
     program : int
         General MIDI instrument, 0–127; 0 is the grand piano.
     title : str
         Name shown to people.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When a field is of another kind or outside its range; the message says which, and what was expected.
     """
 
     notes: tuple[Note, ...] = ()
@@ -43,10 +56,12 @@ class Melody:
     title: str = "Melody"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "notes", tuple(sorted(self.notes)))
+        object.__setattr__(self, "notes", checked_notes(self.notes, "A melody's notes"))
         object.__setattr__(self, "bpm", TempoChange(0, self.bpm).bpm)  # checks the range
         object.__setattr__(self, "pickup", checked_pickup(self.pickup))
         object.__setattr__(self, "program", checked_program(self.program))
+        object.__setattr__(self, "title", checked_text(self.title, "A melody's title"))
+        object.__setattr__(self, "metre", checked_metre(self.metre))
         if self.metre.onset != 0:
             raise ValueError(f"A melody's metre holds from beat 0; got one from beat {self.metre.onset}.")
 
@@ -89,6 +104,12 @@ class Melody:
         """
         pickup = trimmed_pickup((self.metre,), self.pickup, start)
         return replace(self, notes=trimmed(self.notes, start, end), pickup=pickup)
+
+
+def checked_notes(notes: Iterable[Note], what: str) -> tuple[Note, ...]:
+    """Return `notes` sorted by onset, then pitch; a TypeError, begun with `what`, when one is no Note."""
+    slip = "A note says when it starts, which pitch and how long: Note(0, 60, 1) is middle C for one beat."
+    return tuple(sorted(checked_values(notes, Note, what, {object: slip})))
 
 
 def trimmed(notes: Iterable[Note], start: float, end: float) -> tuple[Note, ...]:

@@ -7,8 +7,11 @@ where bar lines are computed and where beats become seconds.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from deepcomposer_lab.music.checks import checked_number, checked_whole, shown
 
 SLOWEST_BPM, FASTEST_BPM = 4, 1000
 _EPSILON = 1e-6  # beats; far below one MIDI tick, above the rounding of a float sum over a long piece
@@ -31,10 +34,10 @@ class MetreChange:
     denominator: int = 4
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "onset", float(self.onset))
-        object.__setattr__(self, "numerator", int(self.numerator))
-        object.__setattr__(self, "denominator", int(self.denominator))
-        if not (math.isfinite(self.onset) and self.onset >= 0):
+        object.__setattr__(self, "onset", checked_number(self.onset, "The beat where a metre takes hold"))
+        object.__setattr__(self, "numerator", checked_whole(self.numerator, "A metre's numerator"))
+        object.__setattr__(self, "denominator", checked_whole(self.denominator, "A metre's denominator"))
+        if self.onset < 0:
             raise ValueError(f"A metre takes hold at beat 0 or later; got {self.onset}.")
         if self.numerator < 1 or self.numerator > 255:
             raise ValueError(f"A metre's numerator lies in 1–255; got {self.numerator}.")
@@ -61,9 +64,9 @@ class TempoChange:
     bpm: float = 100.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "onset", float(self.onset))
-        object.__setattr__(self, "bpm", float(self.bpm))
-        if not (math.isfinite(self.onset) and self.onset >= 0):
+        object.__setattr__(self, "onset", checked_number(self.onset, "The beat where a tempo takes hold"))
+        object.__setattr__(self, "bpm", checked_number(self.bpm, "A tempo in beats a minute"))
+        if self.onset < 0:
             raise ValueError(f"A tempo takes hold at beat 0 or later; got {self.onset}.")
         if not SLOWEST_BPM <= self.bpm <= FASTEST_BPM:
             raise ValueError(f"A tempo lies in {SLOWEST_BPM}–{FASTEST_BPM} beats a minute; got {self.bpm}.")
@@ -79,12 +82,29 @@ def checked_pickup(pickup: float) -> float:
     Raises
     ------
     ValueError
-        When it is negative or not finite.
+        When it is negative or no finite number.
     """
-    pickup = float(pickup)
-    if not (math.isfinite(pickup) and pickup >= 0):
+    pickup = checked_number(pickup, "A pickup in beats")
+    if pickup < 0:
         raise ValueError(f"A pickup is the beats before the first full bar, 0 or more; got {pickup}.")
     return pickup
+
+
+def checked_metre(metre: MetreChange | str | tuple[int, int]) -> MetreChange:
+    """Return a metre that may be written as in a score: "3/4" and (3, 4) are MetreChange(0, 3, 4).
+
+    Raises
+    ------
+    ValueError
+        When it is none of the three, or no metre.
+    """
+    if isinstance(metre, MetreChange):
+        return metre
+    if isinstance(metre, str) and (written := re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", metre)):
+        return MetreChange(0, int(written[1]), int(written[2]))
+    if isinstance(metre, tuple | list) and len(metre) == 2:
+        return MetreChange(0, *metre)
+    raise ValueError(f'A metre is written "3/4" (in quotes), (3, 4) or MetreChange(0, 3, 4); got {shown(metre)}.')
 
 
 def bar_starts(metres: Sequence[MetreChange], pickup: float, end: float) -> list[float]:

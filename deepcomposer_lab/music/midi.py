@@ -480,7 +480,7 @@ def _chunk(name: str | None, events: list[tuple[int, int, mido.Message | mido.Me
     """Return a track chunk: (tick, rank, message) in order of tick, then rank, then as given."""
     chunk = mido.MidiTrack()
     if name is not None:
-        chunk.append(mido.MetaMessage("track_name", name=name.encode("utf-8", "replace").decode("utf-8")))
+        chunk.append(mido.MetaMessage("track_name", name=name))
     now = 0
     for tick, _, message in sorted(events, key=lambda event: event[:2]):
         message.time = tick - now  # mido counts the wait since the event before

@@ -8,8 +8,9 @@ places alone: where playing is captured, and where music is played or written to
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
+
+from deepcomposer_lab.music.checks import checked_number, checked_whole
 
 PITCH_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "G♯", "A", "B♭", "B")
 
@@ -21,20 +22,10 @@ def pitch_name(pitch: int) -> str:
 
 def checked_program(program: int) -> int:
     """Return a General MIDI program as an int, or raise a ValueError when it lies outside 0–127."""
+    program = checked_whole(program, "A General MIDI program")
     if not 0 <= program <= 127:
         raise ValueError(f"A General MIDI program lies in 0–127 (0 is the grand piano); got {program}.")
-    return int(program)
-
-
-def _number(value: object, field: str) -> float:
-    """Return `value` as a float, or say in one sentence which field is not a number."""
-    try:
-        number = math.nan if isinstance(value, str) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"A note's {field} is a finite number; got {value!r}.")
-    return number
+    return program
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,12 +58,9 @@ class Note:
         # numpy numbers come in from grids and are taken; what is stored is plain Python, so that it compares,
         # hashes and turns into JSON like any other note.
         for field in ("onset", "duration"):
-            object.__setattr__(self, field, _number(getattr(self, field), field))
+            object.__setattr__(self, field, checked_number(getattr(self, field), f"A note's {field}"))
         for field in ("pitch", "velocity"):
-            value = _number(getattr(self, field), field)
-            if not value.is_integer():
-                raise ValueError(f"A note's {field} is a whole number; got {getattr(self, field)!r}.")
-            object.__setattr__(self, field, int(value))
+            object.__setattr__(self, field, checked_whole(getattr(self, field), f"A note's {field}"))
         if self.onset < 0:
             raise ValueError(f"A note starts at beat 0 or later; got onset {self.onset!r}.")
         if self.duration <= 0:
@@ -100,7 +88,7 @@ class Note:
         ValueError
             When the new pitch leaves MIDI's 0–127.
         """
-        if _number(semitones, "shift") != int(semitones):
+        if checked_number(semitones, "A transposition") != int(semitones):
             raise ValueError(f"A transposition is a whole number of semitones; got {semitones!r}.")
         semitones = int(semitones)
         pitch = self.pitch + semitones

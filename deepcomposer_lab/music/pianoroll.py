@@ -17,11 +17,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepcomposer_lab.music.checks import checked_text, checked_values, checked_whole
 from deepcomposer_lab.music.composition import Composition, Track, as_composition
 from deepcomposer_lab.music.files import write_atomically
 from deepcomposer_lab.music.melody import Melody
-from deepcomposer_lab.music.metre import COMMON_TIME, DEFAULT_TEMPO, MetreChange, TempoChange, bar_starts
-from deepcomposer_lab.music.note import Note
+from deepcomposer_lab.music.metre import (
+    COMMON_TIME,
+    DEFAULT_TEMPO,
+    MetreChange,
+    TempoChange,
+    bar_starts,
+    checked_pickup,
+)
+from deepcomposer_lab.music.note import Note, checked_program
 
 if TYPE_CHECKING:
     from pypianoroll import Multitrack
@@ -77,8 +85,6 @@ class PianoRoll:
             raise ValueError(f"Velocities lie in 0–127; got {velocity.min()}–{velocity.max()}.")
         if (onset & (velocity == 0)).any():
             raise ValueError("A note starts where the velocity is 0; a note that starts must sound.")
-        if self.steps_per_beat < 1 or int(self.steps_per_beat) != self.steps_per_beat:
-            raise ValueError(f"A piano roll has 1 or more whole steps a beat; got {self.steps_per_beat}.")
         velocity = velocity.astype(np.uint8)  # a copy, always
         onset |= _starts_after_silence(velocity)
         velocity.setflags(write=False)
@@ -87,12 +93,15 @@ class PianoRoll:
         values = {
             "velocity": velocity,
             "onset": onset,
-            "steps_per_beat": int(self.steps_per_beat),
-            "names": tuple(self.names) or tuple(f"Track {number}" for number in range(1, tracks + 1)),
-            "programs": tuple(int(program) for program in self.programs) or (0,) * tracks,
+            "steps_per_beat": _checked_steps(self.steps_per_beat),
+            "names": tuple(checked_text(name, "The name of a track") for name in self.names)
+            or tuple(f"Track {number}" for number in range(1, tracks + 1)),
+            "programs": tuple(checked_program(program) for program in self.programs) or (0,) * tracks,
             "is_drum": tuple(bool(drum) for drum in self.is_drum) or (False,) * tracks,
-            "tempos": tuple(self.tempos),
-            "metres": tuple(self.metres),
+            "tempos": checked_values(self.tempos, TempoChange, "A piano roll's tempos"),
+            "metres": checked_values(self.metres, MetreChange, "A piano roll's metres"),
+            "pickup": checked_pickup(self.pickup),
+            "title": checked_text(self.title, "A piano roll's title"),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -125,7 +134,7 @@ class PianoRoll:
         moves to the next step if that is nearer than a whole step and free; failing that the two become one, as
         long as the longer and as loud as the louder. A later note cuts an earlier one that still sounds.
         """
-        composition = as_composition(composition)
+        composition, steps_per_beat = as_composition(composition), _checked_steps(steps_per_beat)
         tracks = composition.tracks
         steps = 0
         placed: list[list[tuple[int, int, int, int]]] = []
@@ -275,6 +284,13 @@ class PianoRoll:
                 f"“{path.name}” is not a piano roll in pypianoroll's .npz format; expected a file written by "
                 f"pypianoroll.save or save_npz."
             ) from error
+
+
+def _checked_steps(steps_per_beat: int) -> int:
+    steps_per_beat = checked_whole(steps_per_beat, "A piano roll's steps_per_beat")
+    if steps_per_beat < 1:
+        raise ValueError(f"A piano roll has 1 or more whole steps a beat; got {steps_per_beat}.")
+    return steps_per_beat
 
 
 def _starts_after_silence(velocity: NDArray[np.uint8]) -> NDArray[np.bool_]:

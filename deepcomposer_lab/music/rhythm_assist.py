@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar, cast
 
+from deepcomposer_lab.music.checks import checked_number
 from deepcomposer_lab.music.composition import Composition, as_composition
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.note import Note
@@ -16,6 +17,7 @@ Music = TypeVar("Music", Melody, Composition)
 
 _STEPS_PER_SPAN = 4  # a span is where one grid is chosen: a beat at the default grid
 _TRIPLET_STEPS_PER_SPAN = 3
+_FINEST_GRID, _WIDEST_GRID = 1 / 64, 16.0  # beats; a finer one changes nothing that is heard, and takes long
 _EPSILON = 1e-9  # beats
 
 
@@ -31,7 +33,7 @@ def rhythm_assist(melody: Music, grid: float = 0.25, *, strength: float = 1.0, t
     melody : Melody or Composition
         What was played; of a composition every track, drums included.
     grid : float
-        Distance of the grid lines, in beats; 1/4 is a sixteenth note.
+        Distance of the grid lines, in beats, 1/64–16; 1/4 is a sixteenth note.
     strength : float
         0–1, the share of the way to the grid: 1 is exactly on it, 0 changes nothing.
     triplets : bool
@@ -47,12 +49,16 @@ def rhythm_assist(melody: Music, grid: float = 0.25, *, strength: float = 1.0, t
     Raises
     ------
     ValueError
-        When `grid` is not more than 0 or `strength` lies outside 0–1.
+        When `grid` lies outside 1/64–16 beats or `strength` outside 0–1.
     TypeError
         When `melody` is neither a Melody nor a Composition.
     """
-    if not (math.isfinite(grid) and grid > 0):
-        raise ValueError(f"The grid is a number of beats, more than 0 (1/4 is a sixteenth note); got {grid}.")
+    grid = checked_number(grid, "Rhythm assist's grid")
+    strength = checked_number(strength, "Rhythm assist's strength")
+    if not _FINEST_GRID <= grid <= _WIDEST_GRID:
+        raise ValueError(
+            f"The distance of the grid lines lies in 1/64–16 beats (1/4 is a sixteenth note); got a grid of {grid:g}."
+        )
     if not 0 <= strength <= 1:
         raise ValueError(f"Rhythm assist's strength lies in 0–1; got {strength}.")
     composition = as_composition(melody)

@@ -95,10 +95,15 @@ def test_a_composition_is_assisted_track_by_track():
     assert isinstance(rhythm_assist(Melody()), Melody)
 
 
-@pytest.mark.parametrize("grid", [0, -0.25, float("nan"), float("inf")])
+@pytest.mark.parametrize("grid", [0, -0.25, float("nan"), float("inf"), 1e-6, 1 / 65, 16.01])
 def test_an_impossible_grid_is_refused(grid):
     with pytest.raises(ValueError, match="grid"):
         rhythm_assist(PLAYED, grid)
+
+
+def test_the_finest_and_the_widest_grid():
+    assert times(rhythm_assist(Melody([Note(0.017, 60, 0.03)]), 1 / 64)) == [(1 / 64, 1 / 32)]
+    assert times(rhythm_assist(Melody([Note(9, 60, 12)]), 16)) == [(16, 16)]
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.1])

@@ -156,7 +156,9 @@ def _add_lab(command: Callable[..., _Parser]) -> None:
 def _add_compose(command: Callable[..., _Parser]) -> None:
     parser = command("compose", _compose, "compose with a melody or a piece, and keep the result in the library")
     parser.add_argument(
-        "input", metavar="IN", help="a MIDI file, a sample melody such as ode_to_joy, or a saved composition"
+        "input",
+        metavar="IN",
+        help=f"a file ({', '.join(READERS)}), a sample melody such as ode_to_joy, or a saved composition's id",
     )
     parser.add_argument(
         "--technique", default="ar-cnn", help=f"one of: {', '.join(studio.TECHNIQUES)} (default ar-cnn)"
@@ -190,7 +192,9 @@ AR_CNN_CONTROLS = {
 
 def _add_evaluate(command: Callable[..., _Parser]) -> None:
     parser = command("evaluate", _evaluate, "measure pieces: five metrics, for each track and overall")
-    parser.add_argument("files", nargs="+", metavar="FILE", help="MIDI files, sample melodies or saved compositions")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="as `compose` takes it: files, samples, saved compositions"
+    )
     parser.add_argument("--key", default="C", help="tonic of the scale (default C)")
     parser.add_argument("--mode", default="major", help="its mode: major, minor, dorian … (default major)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there instead of printing a table")
@@ -227,17 +231,54 @@ def _flag(name: str) -> str:
 # --- music in and out ---------------------------------------------------------------------------------------
 
 
+def _read_musicxml(path: Path) -> Composition:
+    from deepcomposer_lab.music.musicxml import read_musicxml
+
+    return read_musicxml(path)
+
+
+def _read_piano_roll(path: Path) -> Composition:
+    from deepcomposer_lab.music.pianoroll import PianoRoll
+
+    return PianoRoll.load_npz(path).to_composition()
+
+
+def _read_saved(path: Path) -> Composition:
+    from deepcomposer_lab.library import open_composition
+
+    return open_composition(path)
+
+
+def _read_midi(path: Path) -> Composition:
+    from deepcomposer_lab.music.midi import read_midi
+
+    return read_midi(path)
+
+
+# What ends otherwise is taken for MIDI, whose reader says so where it is none.
+READERS: dict[str, Callable[[Path], Composition]] = {
+    ".mid": _read_midi,
+    ".midi": _read_midi,
+    ".musicxml": _read_musicxml,
+    ".xml": _read_musicxml,
+    ".mxl": _read_musicxml,
+    ".npz": _read_piano_roll,
+    ".json": _read_saved,
+}
+
+
 def _read(name: str) -> Composition | Melody:
     """Return the piece a person means by `name`."""
     from deepcomposer_lab import library
-    from deepcomposer_lab.music.midi import read_midi
     from deepcomposer_lab.music.samples import list_sample_melodies, sample_melody
 
+    if not name.strip():
+        raise CommandError(
+            "the input's name is empty; give a file, a sample melody such as ode_to_joy, or a saved composition."
+        )
     path = Path(name)
-    if path.suffix.lower() == ".json" and path.is_file():
-        return library.open_composition(path)
     if path.exists():
-        return read_midi(path)
+        return READERS.get(path.suffix.lower(), _read_midi)(path)
     if name in list_sample_melodies():
         return sample_melody(name)
     if library.is_id(name):

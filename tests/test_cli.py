@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import wave
+import zipfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -233,6 +234,31 @@ def test_a_library_that_fails_late_does_not_cost_the_files(
     assert cli.main(["compose", "ode_to_joy", "--quiet", "-o", "out.mid"]) == 2
     assert capsys.readouterr().err == "Error: the system refused: No space left on device.\n"
     assert len(read_midi(tmp_path / "out.mid").notes) == 2 * len(sample_melody("ode_to_joy"))
+
+
+def test_what_was_written_can_be_read_again(technique: BassUnderEveryNote, tmp_path: Path) -> None:
+    outputs = [word for suffix in (".mid", ".musicxml", ".npz") for word in ("-o", f"out{suffix}")]
+    assert cli.main(["compose", "ode_to_joy", "--quiet", *outputs]) == 0
+    (tmp_path / "out.midi").write_bytes((tmp_path / "out.mid").read_bytes())
+    (tmp_path / "out.xml").write_bytes((tmp_path / "out.musicxml").read_bytes())
+    with zipfile.ZipFile(tmp_path / "out.MXL", "w") as compressed:
+        compressed.write(tmp_path / "out.xml", "score.xml")
+        compressed.writestr(
+            "META-INF/container.xml",
+            '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>',
+        )
+    melody = [note.pitch for note in sample_melody("ode_to_joy")]
+    names = [f"out{suffix}" for suffix in (".mid", ".midi", ".musicxml", ".xml", ".MXL", ".npz")]
+    for name in [*names, str(library.list_compositions()[0].path)]:
+        assert cli.main(["compose", name, "--no-save", "--quiet", "-o", "again.mid"]) == 0
+        pitches = [note.pitch for note in read_midi(tmp_path / "again.mid").notes]
+        assert sorted(pitches) == sorted([low - 12 * times for low in melody for times in (0, 1, 1, 2)]), name
+        assert cli.main(["evaluate", name]) == 0
+
+
+def test_an_empty_name_is_called_missing(technique: BassUnderEveryNote, refused: Callable[..., str]) -> None:
+    for command in ("compose", "evaluate"):
+        assert "name is empty; give a file" in refused(command, "")
 
 
 # --- evaluate -----------------------------------------------------------------------------------------------

@@ -22,12 +22,24 @@ def write_atomically(destination: str | os.PathLike[str], data: bytes) -> None:
     Raises
     ------
     OSError
-        When the folder is missing or may not be written; no file is left behind.
+        When the folder is missing or may not be written, or the destination is a folder; the message names the
+        destination, and no file is left behind.
     """
     destination = Path(destination)
+    if os.path.isdir(destination):
+        raise IsADirectoryError(f"“{destination}” is a folder; add the name of a file in it.")
+    if not os.path.isdir(destination.parent):
+        raise FileNotFoundError(
+            f"“{destination.name}” cannot be written: there is no folder “{destination.parent}”; make it first, or "
+            f"check its spelling."
+        )
     draft = destination.with_name(f".{destination.name}.{os.getpid()}.part")
     try:
         draft.write_bytes(data)
         os.replace(draft, destination)
+    except OSError as error:
+        if error.filename is not None:  # the hidden neighbour, which nobody asked for
+            error.filename, error.filename2 = str(destination), None
+        raise
     finally:
         draft.unlink(missing_ok=True)

@@ -346,9 +346,28 @@ def _lab(options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}"]
     command.append(f"--LabApp.default_url=/lab/tree/{page.relative_to(root).as_posix()}")
     command.append("--ServerApp.port_retries=0")  # a port in use is said, and no other taken without a word
+    command.append("--Application.log_level=ERROR")  # what is left is the address, and what goes wrong
+    command += _quiet_layout(root / "binder")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     return subprocess.call([*command, *options.rest])
+
+
+def _quiet_layout(settings: Path) -> list[str]:
+    """Return JupyterLab's options for a checkout's own settings: no news, no update notice, sidebars shut."""
+    if not (settings / "overrides.json").is_file():
+        return []
+    options = [f"--LabApp.app_settings_dir={settings}"]
+    # Where `make lab` puts it too. Copied once: from then on it holds the person's own layout.
+    folder = Path(sys.prefix) / "share" / "jupyter" / "lab" / "workspaces"
+    try:
+        if not any(folder.glob("default-*.jupyterlab-workspace")):
+            from jupyterlab_server.workspaces_handler import WorkspacesManager
+
+            WorkspacesManager(str(folder)).save("default", (settings / "workspace.json").read_text(encoding="utf-8"))
+    except OSError:  # an environment that may not be written: the sidebar will be open
+        return options
+    return [*options, f"--LabApp.workspaces_dir={folder}"]
 
 
 def _start_page() -> Path:

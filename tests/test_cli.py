@@ -453,6 +453,44 @@ def test_lab_opens_the_start_page_and_hands_over_options(monkeypatch: pytest.Mon
     assert "--ServerApp.port_retries=0" in command
 
 
+def test_lab_in_a_checkout_is_as_quiet_as_make_lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The same files as lab.py gives it, and JupyterLab knows the layout by its name."""
+    called: list[list[str]] = []
+    monkeypatch.setattr(cli.subprocess, "call", lambda command: called.append(command) or 0)
+    monkeypatch.setattr(cli.sys, "prefix", str(tmp_path / "environment"))
+    assert cli.main(["lab", "--no-browser"]) == 0
+    [command] = called
+    root = Path(__file__).resolve().parents[1]
+    workspaces = tmp_path / "environment" / "share" / "jupyter" / "lab" / "workspaces"
+    assert f"--LabApp.app_settings_dir={root / 'binder'}" in command
+    assert f"--LabApp.workspaces_dir={workspaces}" in command
+    assert "--Application.log_level=ERROR" in command
+    assert command[-1] == "--no-browser"
+    [layout] = workspaces.iterdir()
+    assert (
+        json.loads(layout.read_text())["data"] == json.loads((root / "binder" / "workspace.json").read_text())["data"]
+    )
+    imported = subprocess.run(
+        [sys.executable, "-m", "jupyterlab", "workspaces", "list", f"--WorkspaceListApp.workspaces_dir={workspaces}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert imported.stdout.split() == ["default"]
+    layout.write_text('{"mine": 1}')
+    assert cli.main(["lab"]) == 0
+    assert layout.read_text() == '{"mine": 1}'
+
+
+def test_lab_opens_where_its_environment_may_not_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    called: list[list[str]] = []
+    monkeypatch.setattr(cli.subprocess, "call", lambda command: called.append(command) or 0)
+    (tmp_path / "environment").write_text("")  # a file, where a folder is needed
+    monkeypatch.setattr(cli.sys, "prefix", str(tmp_path / "environment"))
+    assert cli.main(["lab"]) == 0
+    assert not any("workspaces_dir" in word for word in called[0])
+
+
 def test_lab_without_notebooks_says_where_to_run_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused: Callable[..., str]
 ) -> None:

@@ -89,8 +89,14 @@ def _libraries() -> Check:
         if not requirement.specifier.contains(version, prereleases=True):
             faults.append(f"{requirement.name} is {version}, tested with {requirement.specifier}")
     if faults:
-        return Check("Libraries", False, f"{'; '.join(faults)}: pip install deepcomposer-lab mends it.")
+        return Check("Libraries", False, f"{'; '.join(faults)}: {_remedy()}.")
     return Check("Libraries", True, f"{', '.join(present)}.")
+
+
+def _remedy() -> str:
+    """Say how what is missing comes back: a checkout installs itself, whatever was installed is installed again."""
+    is_checkout = (Path(__file__).resolve().parent.parent / "lab.py").is_file()
+    return "run `make lab` again (or `python lab.py`)" if is_checkout else "install deepcomposer-lab again"
 
 
 def _torch() -> Check:
@@ -105,9 +111,16 @@ def _torch() -> Check:
 
 
 def _soundfont() -> Check:
-    from deepcomposer_lab.sound import soundfont_path
+    from deepcomposer_lab.sound import cache_folder, soundfont_path
 
-    path = soundfont_path()
+    try:
+        path = soundfont_path()
+    except OSError as error:  # it was made, and only its copy for the next time was refused
+        return Check(
+            "SoundFont",
+            True,
+            f"it is made in memory, a second a start, since {cache_folder()} cannot be written ({error.strerror}).",
+        )
     return Check("SoundFont", True, f"{path.name}, {path.stat().st_size / 1e6:.1f} MB, is ready.")
 
 
@@ -122,9 +135,9 @@ def _models() -> Check:
         is_right = hashlib.sha256(data).hexdigest() == card.weights_sha256
         (good if is_right else damaged).append(f"{card.stem} ({len(data) / 1e6:.1f} MB)")
     if damaged:
-        return Check("Models", False, f"the weights of {', '.join(damaged)} differ from their card: install again.")
+        return Check("Models", False, f"the weights of {', '.join(damaged)} differ from their card: {_remedy()}.")
     if not good:
-        return Check("Models", False, "none is here: install the package again.")
+        return Check("Models", False, f"none is here: {_remedy()}.")
     return Check("Models", True, f"{', '.join(good)}, weights as their cards say.")
 
 

@@ -85,6 +85,14 @@ def test_libraries_that_are_missing_or_too_old_are_named(monkeypatch: pytest.Mon
     assert "mido is" in found.sentence
     assert "pytest" not in found.sentence
     assert "numpy" not in found.sentence
+    assert "run `make lab` again" in found.sentence
+    assert "pip" not in found.sentence
+
+
+def test_outside_a_checkout_there_is_no_make_lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: ["no-such-library>=1"])
+    monkeypatch.setattr(doctor, "__file__", str(tmp_path / "deepcomposer_lab" / "doctor.py"))
+    assert answer("Libraries").sentence == "no-such-library is missing: install deepcomposer-lab again."
 
 
 def test_damaged_weights_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -110,6 +118,19 @@ def test_a_soundfont_that_cannot_be_made_is_a_failed_line(monkeypatch: pytest.Mo
     monkeypatch.setattr(sound, "soundfont_path", broken)
     found = answer("SoundFont")
     assert (found.ok, "damaged" in found.sentence) == (False, True)
+
+
+def test_a_cache_that_cannot_be_written_costs_no_sound(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from deepcomposer_lab import sound
+    from deepcomposer_lab.music.samples import sample_melody
+
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DEEPCOMPOSER_LAB_CACHE", str(tmp_path / "file"))  # a file, where a folder is needed
+    found = answer("SoundFont")
+    assert found.ok
+    assert f"made in memory, a second a start, since {tmp_path / 'file'} cannot be written" in found.sentence
+    sound._soundfont_2.cache_clear()
+    assert len(sound.render(sample_melody("ode_to_joy"), sample_rate=8_000)[0])
 
 
 @pytest.mark.parametrize(("free", "ok"), [(0.99, False), (1.0, True), (None, True)])

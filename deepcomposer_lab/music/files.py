@@ -38,8 +38,9 @@ def write_atomically(destination: str | os.PathLike[str], data: bytes) -> None:
         draft.write_bytes(data)
         os.replace(draft, destination)
     except OSError as error:
-        if error.filename is not None:  # the hidden neighbour, which nobody asked for
-            error.filename, error.filename2 = str(destination), None
-        raise
+        if error.errno is None:
+            raise
+        # The system names the hidden neighbour, which nobody asked for.
+        raise OSError(error.errno, error.strerror, str(destination)) from error
     finally:
         draft.unlink(missing_ok=True)

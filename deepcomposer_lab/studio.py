@@ -201,7 +201,8 @@ def play(music: Composition | Melody) -> Player:
     """Return a player for `music`: under 4 MB in the notebook, also for long pieces.
 
     Up to half a minute is kept as WAV (mono, 32 kHz), more as Opus (mono); the button *Download WAV* gives a WAV of
-    either. Of a piece longer than five minutes the first five are played; `dc.sound.to_wav(piece)` gives all of it.
+    either. Silence of a bar or more before the first note is left out, and of what is longer than five minutes the
+    first five are played; the player says so, and `dc.sound.to_wav(piece)` gives all of it.
 
     Raises
     ------
@@ -212,18 +213,30 @@ def play(music: Composition | Melody) -> Player:
     """
     from deepcomposer_lab import sound
 
-    piece = as_composition(music)
-    seconds, remark = piece.seconds, ""
+    piece, remarks = as_composition(music), []
+    silent = _silent_beats(piece)
+    if silent:
+        remarks.append(f"Left out: {_clock(beats_to_seconds(piece.tempos, silent))} of silence before the first note.")
+        piece = piece.trim(silent, piece.end)
+    seconds = piece.seconds
     if seconds > _LONG_SECONDS:
         piece = piece.trim(0, _beat_at(piece, _LONG_SECONDS))
-        remark = (
-            f"These are the first {_clock(_LONG_SECONDS)} of {_clock(seconds)}; dc.sound.to_wav(piece) gives all of it."
-        )
+        remarks.append(f"These are the first {_clock(_LONG_SECONDS)} of {_clock(seconds)}.")
+    if remarks:
+        remarks.append("dc.sound.to_wav(piece) gives all of it.")
     is_short = seconds <= _SHORT_SECONDS
     audio, rate = sound.render(piece, sample_rate=_WAV_RATE if is_short else sound.SAMPLE_RATE)
     mono = sound.to_mono(audio)
     data = sound.encode_wav(mono, rate) if is_short else sound.encode_opus(mono, rate)
-    return Player(piece.title, len(mono) / rate, "audio/wav" if is_short else "audio/ogg", data, remark)
+    return Player(piece.title, len(mono) / rate, "audio/wav" if is_short else "audio/ogg", data, " ".join(remarks))
+
+
+def _silent_beats(piece: Composition) -> float:
+    """Return where the bar of the first note starts; 0 where less than a bar of silence comes before the note."""
+    first = min((note.onset for note in piece.notes), default=0.0)
+    if first < piece.metre_at(0).bar_beats:
+        return 0.0
+    return max(start for start in piece.bars if start <= first)
 
 
 def _beat_at(piece: Composition, seconds: float) -> float:

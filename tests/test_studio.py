@@ -195,6 +195,24 @@ class TestPlay:
         assert "first 0:40 of 1:10" in player.remark
         assert "first 0:40 of 1:10" in Elements(player._repr_mimebundle_()["text/html"]).words
 
+    def test_silence_before_the_first_note_is_left_out_and_that_is_said(self):
+        player = studio.play(Melody([Note(602, 60, 1)], bpm=60))
+        assert 3 <= player.seconds < 6.2  # the two beats of its bar before it, the note, and its fading out
+        assert player.remark == (
+            "Left out: 10:00 of silence before the first note. dc.sound.to_wav(piece) gives all of it."
+        )
+
+    def test_a_long_piece_after_a_long_silence_starts_with_its_first_bar(self, monkeypatch):
+        monkeypatch.setattr(studio, "_LONG_SECONDS", 40)
+        player = studio.play(Melody([Note(400 + i, 60, 1) for i in range(100)], bpm=60))
+        assert 40 <= player.seconds < 43.2
+        assert player.remark.startswith("Left out: 6:40 of silence before the first note. These are the first 0:40 of")
+
+    @pytest.mark.parametrize(("first", "pickup", "left_out"), [(2.5, 0, 0), (3, 0, 3), (4, 1, 4), (2, 1, 0)])
+    def test_less_than_a_bar_of_silence_is_played(self, first, pickup, left_out):
+        piece = Composition([Track([Note(first, 60, 1)])], metres=[MetreChange(0, 3, 4)], pickup=pickup)
+        assert studio._silent_beats(piece) == left_out
+
     def test_five_minutes_fit_by_opus_own_rate(self):
         """Noise is the hardest thing there is to encode: at its rate, five minutes and the tail stay below 4 MB."""
         noise = np.random.default_rng(7).normal(0, 0.2, (5 * 48_000, 1)).clip(-0.9, 0.9).astype(np.float32)

@@ -24,11 +24,18 @@ _UNISON = 1.0  # for two voices on one pitch
 _PAUSE = 4.0  # beats of rest after which a voice's last note no longer matters
 _BEAM = 8  # assignments of all notes so far that are carried on; 60 change no note of twenty chorales
 
+_EPSILON = 1e-6  # beats; notes that overlap by less touch
+
 _Voices = tuple[Note | None, ...]  # the last note of each voice, highest voice first
 _State = tuple[float, _Voices, tuple | None]  # cost, voices, and what was chosen: a chain of (before, chosen)
 
 
-def assign_voices(notes: Iterable[Note], *, names: Sequence[str] = ("Alto", "Tenor", "Bass")) -> list[tuple[Note, ...]]:
+def assign_voices(
+    notes: Iterable[Note],
+    *,
+    names: Sequence[str] = ("Alto", "Tenor", "Bass"),
+    sung: Sequence[Sequence[Note]] | None = None,
+) -> list[tuple[Note, ...]]:
     """Spread notes of any polyphony over voices, highest voice first.
 
     Notes that start together are given to different voices, and among all ways to do so for the whole piece the
@@ -46,27 +53,48 @@ def assign_voices(notes: Iterable[Note], *, names: Sequence[str] = ("Alto", "Ten
         The notes below or around a melody, in beats; the melody itself is left out by the caller.
     names : sequence of str
         The voices, highest first; those in `VOICE_RANGES` bring their range, any other may sing anything.
+    sung : sequence of sequence of Note, optional
+        What each voice sings already, in the order of `names`. These notes keep their voice and are not returned;
+        leaps to and from them, crossings and overlaps with them count as any other.
 
     Returns
     -------
     list of tuple of Note
         One tuple a voice, in the order of `names`, each sorted by onset, then pitch.
+
+    Raises
+    ------
+    ValueError
+        When there is no voice, or `sung` has not one entry a voice.
     """
     ranges = [VOICE_RANGES.get(name, (0, 127)) for name in names]
     if not ranges:
         raise ValueError("assign_voices needs at least one voice to give the notes to; got none.")
-    ordered = sorted(notes, key=lambda note: (note.onset, -note.pitch, note.duration, note.velocity))
+    if sung is None:
+        sung = [()] * len(ranges)
+    if len(sung) != len(ranges):
+        raise ValueError(
+            f"assign_voices takes sung notes for each of its {len(ranges)} voices; got {len(sung)} entries."
+        )
+    # (voice or None, note): what is sung already takes its turn with what is to be given
+    entries: list[tuple[int | None, Note]] = [(None, note) for note in notes]
+    entries.extend((voice, note) for voice, line in enumerate(sung) for note in line)
+    entries.sort(key=lambda entry: _reading_order(entry[1]))
     beam: list[_State] = [(0.0, (None,) * len(ranges), None)]
     extra: list[tuple[Note, Note]] = []  # (note, the one it joins)
-    for onset, group in groupby(ordered, key=lambda note: note.onset):
-        leaders, followers = _leaders(list(group), len(ranges))
+    for _, together in groupby(entries, key=lambda entry: entry[1].onset):
+        group = list(together)
+        fixed = [(voice, note) for voice, note in group if voice is not None]
+        leaders, followers = _leaders([note for voice, note in group if voice is None], len(ranges))
+        clashes = {(v, id(note)) for note in leaders for v, line in enumerate(sung) if _sounds_with(line, note)}
         extra.extend((note, _nearest(leaders, note)) for note in followers)
         best: dict[_Voices, _State] = {}
         for cost, voices, history in beam:
             for singers in permutations(range(len(ranges)), len(leaders)):
-                new, added = _sung(voices, leaders, singers, onset, ranges)
+                given = tuple(zip(singers, leaders, strict=True))
+                new, added = _after(voices, fixed, given, clashes, ranges)
                 if new not in best or cost + added < best[new][0]:
-                    best[new] = (cost + added, new, (history, tuple(zip(singers, leaders, strict=True))))
+                    best[new] = (cost + added, new, (history, given))
         # Sorted by cost alone: equal costs keep the order in which they were found, which is always the same.
         beam = sorted(best.values(), key=lambda state: state[0])[:_BEAM]
     parts = _unwound(beam[0][2], len(ranges))
@@ -74,6 +102,14 @@ def assign_voices(notes: Iterable[Note], *, names: Sequence[str] = ("Alto", "Ten
     for note, leader in extra:
         part_of[id(leader)].append(note)
     return [tuple(sorted(part)) for part in parts]
+
+
+def _reading_order(note: Note) -> tuple[float, int, float, int]:
+    return note.onset, -note.pitch, note.duration, note.velocity
+
+
+def _sounds_with(line: Sequence[Note], note: Note) -> bool:
+    return any(other.onset < note.offset - _EPSILON and other.offset > note.onset + _EPSILON for other in line)
 
 
 def _leaders(group: list[Note], count: int) -> tuple[list[Note], list[Note]]:
@@ -94,28 +130,39 @@ def _leaders(group: list[Note], count: int) -> tuple[list[Note], list[Note]]:
     return [group[i] for i in chosen], [note for i, note in enumerate(group) if i not in chosen]
 
 
-def _sung(
-    voices: _Voices, leaders: list[Note], singers: tuple[int, ...], onset: float, ranges: list[tuple[int, int]]
+def _after(
+    voices: _Voices,
+    fixed: Sequence[tuple[int, Note]],
+    given: Sequence[tuple[int, Note]],
+    clashes: set[tuple[int, int]],
+    ranges: list[tuple[int, int]],
 ) -> tuple[_Voices, float]:
-    """Return the voices after `singers` take `leaders`, and what that costs."""
+    """Return the voices after a group of notes that start together, and what that costs.
+
+    `fixed` are (voice, note) sung already, `given` those chosen here; `clashes` holds the (voice, id of note) of all
+    leaders that would overlap with what the voice sings already, before, with or after them.
+    """
     new: list[Note | None] = list(voices)
     cost = 0.0
-    for voice, note in zip(singers, leaders, strict=True):
+    onset = (fixed or given)[0][1].onset
+    for place, (voice, note) in enumerate((*fixed, *given)):
         low, high = ranges[voice]
         cost += _OUT_OF_RANGE * max(0, low - note.pitch, note.pitch - high)
         off_centre = abs(note.pitch - (low + high) / 2)
         cost += _OFF_CENTRE * off_centre
         before = voices[voice]
-        if before is not None and before.offset > onset + 1e-6:
-            cost += _OVERLAP
+        still_sounds = before is not None and before.offset > onset + _EPSILON
+        if place >= len(fixed) and (still_sounds or (voice, id(note)) in clashes):
+            cost += _OVERLAP  # for a fixed note it was counted where the other was given
         if before is not None and onset - before.offset < _PAUSE:
             cost += abs(note.pitch - before.pitch)
         else:
             cost += _ENTRY * off_centre
         new[voice] = note
+    singers = dict.fromkeys(voice for voice, _ in (*fixed, *given))
     for voice in singers:
         for other, sounding in enumerate(new):
-            if other == voice or sounding is None or sounding.offset <= onset + 1e-6:
+            if other == voice or sounding is None or sounding.offset <= onset + _EPSILON:
                 continue
             if other in singers and other < voice:
                 continue  # the pair was counted from the other side

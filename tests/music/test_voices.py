@@ -146,3 +146,43 @@ def test_bachs_own_voices_are_recovered():
         total += sum(map(len, voices))
     assert total > 3000
     assert right / total > 0.97
+
+
+def test_nothing_sung_is_the_same_as_no_word_of_it():
+    notes = [*ALTO, *TENOR, *BASS]
+    assert assign_voices(notes, sung=[(), (), ()]) == assign_voices(notes)
+    with pytest.raises(ValueError, match="each of its 3 voices; got 2"):
+        assign_voices(notes, sung=[ALTO, TENOR])
+
+
+def test_what_is_sung_already_is_not_given_out_and_keeps_its_voice_busy():
+    assert assign_voices([*ALTO, *BASS], sung=[(), TENOR, ()]) == [ALTO, (), BASS]
+    assert assign_voices(ALTO, sung=[(), TENOR, BASS]) == [ALTO, (), ()]
+
+
+@pytest.mark.parametrize("held", [Note(0, 60, 4), Note(1, 60, 1), Note(1.5, 60, 3)])
+def test_a_note_sung_before_with_or_after_its_start_keeps_another_out(held):
+    note = Note(1, 59, 1)  # a tenor's note
+    assert assign_voices([note]) == [(), (note,), ()]
+    assert assign_voices([note], sung=[(), [held], ()])[1] == ()
+
+
+@pytest.mark.parametrize("touching", [Note(0, 60, 1), Note(2, 60, 1)])
+def test_notes_that_touch_what_is_sung_do_not_overlap_it(touching):
+    note = Note(1, 59, 1)
+    assert assign_voices([note], sung=[(), [touching], ()]) == [(), (note,), ()]
+
+
+def test_a_voice_leaps_little_from_what_it_sang_and_to_what_it_sings_next():
+    note = Note(1, 66, 1)  # alone, an alto's
+    assert assign_voices([note], names=("Alto", "Tenor")) == [(note,), ()]
+    for onset in (0, 2):
+        sung = [[Note(onset, 74, 1)], [Note(onset, 65, 1)]]
+        assert assign_voices([note], names=("Alto", "Tenor"), sung=sung) == [(), (note,)]
+
+
+@pytest.mark.parametrize(("held", "voice"), [(65, 2), (55, 0)])
+def test_voices_are_not_upside_down_with_what_is_sung(held, voice):
+    note = Note(1, 61, 1)  # below what the alto holds it is the tenor's, above it the soprano's
+    parts = assign_voices([note], names=("Soprano", "Alto", "Tenor"), sung=[[], [Note(0, held, 8)], []])
+    assert parts[voice] == (note,)

@@ -19,7 +19,7 @@ _OUT_OF_RANGE = 4.0  # for each semitone outside the voice's range
 _OFF_CENTRE = 0.12  # for each semitone from the middle of the range: settles who sings where nothing else does
 _ENTRY = 0.5  # for each such semitone where a voice begins, or comes back after a pause
 _CROSSING = 5.0  # for each pair of voices that sound together upside down
-_OVERLAP = 30.0  # for a voice that has not finished its note
+_OVERLAP = 1e6  # for a voice that has not finished its note: more than all else in a piece adds up to
 _UNISON = 1.0  # for two voices on one pitch
 _PAUSE = 4.0  # beats of rest after which a voice's last note no longer matters
 _BEAM = 8  # assignments of all notes so far that are carried on; 60 change no note of twenty chorales
@@ -41,8 +41,9 @@ def assign_voices(
     Notes that start together are given to different voices, and among all ways to do so for the whole piece the
     cheapest is sought: small leaps from a voice's note before, no overlap within a voice, voices in order of pitch
     wherever they sound together, each within its range. Where more notes start together than there are voices, the
-    extra ones join the voice whose note lies nearest, as a chord. Every note is given to exactly one voice, and the
-    same notes in any order give the same voices.
+    extra ones join the voice whose note lies nearest, as a chord. A piece in which never more notes sound at once than
+    there are voices, and none is sung already, leaves no voice that overlaps itself. Every note is given to exactly
+    one voice, and the same notes in any order give the same voices.
 
     The search is a beam over groups of notes that start together: dynamic programming (Viterbi) over the last note
     of each voice, kept to the best few states.

@@ -99,6 +99,24 @@ def test_every_note_is_given_to_exactly_one_voice(notes):
             assert note.onset != following.onset or by_onset[note.onset] > 3
 
 
+lines = st.lists(  # one note after the other, at any pitch: (rest before, duration, pitch)
+    st.tuples(st.sampled_from([0, 0, 0.25, 1]), st.sampled_from([0.25, 0.5, 1, 3]), st.integers(0, 127)), max_size=10
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(lines, min_size=3, max_size=3))
+def test_no_voice_overlaps_itself_where_at_most_three_notes_sound_together(three):
+    notes = []
+    for line in three:
+        beat = 0.0
+        for rest, duration, pitch in line:
+            notes.append(Note(beat + rest, pitch, duration))
+            beat = notes[-1].offset
+    for part in assign_voices(notes):
+        assert all(note.offset <= following.onset for note, following in pairwise(part))
+
+
 def test_four_part_writing_made_by_rule_is_recovered():
     """Random but orderly lines: each voice moves by step or small leap within its range, never crossing another."""
     rng = random.Random(20)

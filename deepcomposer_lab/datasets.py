@@ -173,9 +173,13 @@ def load_dataset(name: str) -> Dataset:
 
     Raises
     ------
+    TypeError
+        When `name` is no text.
     ValueError
         When there is none of this name; the message says which there are.
     """
+    if not isinstance(name, str):
+        raise TypeError(f'A dataset is named by a text such as "bach_chorales"; got {name!r}.')
     for root in _roots():
         if _holds(root / name):
             return _load(root / name)

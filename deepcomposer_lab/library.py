@@ -105,7 +105,7 @@ def library_directory() -> Path:
 
 def is_id(text: str) -> bool:
     """Return whether `text` has the form of a saved composition's id, whether there is one or not."""
-    return _ID.fullmatch(text) is not None
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 def id_of(composition: Composition) -> str | None:
@@ -394,6 +394,11 @@ def _find(saved: SavedComposition | str | os.PathLike[str], directory: str | os.
         path = saved.path
     elif isinstance(saved, str) and is_id(saved):
         path = _folder(directory) / f"{saved}.json"
+    elif not isinstance(saved, str | os.PathLike):
+        raise LibraryError(
+            f"A saved composition is named by its id, its path or its line of list_compositions(); got "
+            f"{type(saved).__name__}."
+        )
     else:
         path = Path(saved)
         if path.suffix != ".json":

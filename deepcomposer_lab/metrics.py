@@ -341,7 +341,7 @@ def evaluate(music: Music, key: str = "C", mode: str = "major") -> Evaluation:
     Raises
     ------
     TypeError
-        When `music` is none of these.
+        When `music` is none of these, or the key or the mode is no text.
     ValueError
         When the key or the mode is unknown.
     """
@@ -480,6 +480,9 @@ def _drum_positions(composition: Composition) -> np.ndarray:
 
 def _scale(key: str, mode: str) -> frozenset[int]:
     """Return the pitch classes (0 is C) of a scale."""
+    for name, text in (("key", key), ("mode", mode)):
+        if not isinstance(text, str):
+            raise TypeError(f'A {name} is a text, as in key="F#", mode="minor"; got {text!r}.')
     letter, accidentals = key[:1].upper(), key[1:]
     if letter not in _LETTERS or any(sign not in _ACCIDENTALS for sign in accidentals):
         raise ValueError(

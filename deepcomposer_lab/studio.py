@@ -73,12 +73,14 @@ def show(*music: Composition | Melody, title: str | None = None) -> Picture:
     Raises
     ------
     TypeError
-        When an argument is not music.
+        When an argument is not music, or the title no text.
     ValueError
         When there is no argument.
     """
     from deepcomposer_lab import plots
 
+    if title is not None and not isinstance(title, str):
+        raise TypeError(f"A title is a text; got {title!r}.")
     figure = plots.piano_roll(*music, title=title)
     pieces = [as_composition(piece) for piece in music]
     sentences = [_in_numbers(pieces[-1])]

@@ -303,6 +303,15 @@ def test_what_is_not_there_is_said(home: Path, wrong: str) -> None:
         library.restore_composition(wrong)
 
 
+@pytest.mark.parametrize("wrong", [3, None, piece(), ["a"]])
+def test_what_names_no_composition_is_refused_in_one_sentence(home: Path, wrong: object) -> None:
+    for act in (library.open_composition, library.find_composition, library.delete_composition):
+        with pytest.raises(LibraryError, match=r"^A saved composition is named by its id.*; got "):
+            act(wrong)
+    with pytest.raises(LibraryError, match="holds no composition"):
+        library.restore_composition(wrong)
+
+
 def test_exports_arrive_as_bytes_and_get_fitting_names(home: Path, tmp_path: Path) -> None:
     saved = library.save_composition(piece())
     assert library.export_composition(saved, "musicxml", b"<xml>") == home / f"{saved.id}.musicxml"

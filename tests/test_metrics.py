@@ -357,3 +357,11 @@ def test_music_and_key_moved_together_stay_in_scale_alike(notes: list[Note], sem
     assert metrics.in_scale_ratio(moved, keys[semitones], "dorian") == metrics.in_scale_ratio(
         Track(notes), "C", "dorian"
     )
+
+
+def test_a_key_or_mode_that_is_no_text_is_refused_in_one_sentence() -> None:
+    for wrong in (3, None, ["C"]):
+        with pytest.raises(TypeError, match=r"^A key is a text, as in key="):
+            metrics.evaluate(Track([Note(0, 60, 1)]), key=wrong)
+        with pytest.raises(TypeError, match=r"^A mode is a text, as in key="):
+            metrics.evaluate(Track([Note(0, 60, 1)]), mode=wrong)

@@ -136,6 +136,8 @@ class TestShow:
             studio.show("song.mid")
         with pytest.raises(ValueError, match="nothing"):
             studio.show()
+        with pytest.raises(TypeError, match="A title is a text; got 3"):
+            studio.show(MELODY, title=3)
 
     def test_a_value_that_ends_a_cell_is_drawn(self, monkeypatch):
         formatter = DisplayFormatter()

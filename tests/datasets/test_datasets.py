@@ -114,6 +114,12 @@ def test_an_unknown_name_or_split_is_answered_with_what_there_is(chorales):
         chorales.pieces("valid")
 
 
+@pytest.mark.parametrize("wrong", [3, None, ["bach_chorales"]])
+def test_a_name_that_is_no_text_is_refused_in_one_sentence(wrong):
+    with pytest.raises(TypeError, match=r"^A dataset is named by a text such as"):
+        load_dataset(wrong)
+
+
 def test_the_environment_may_point_elsewhere(tmp_path, monkeypatch):
     shutil.copytree(SHIPPED / "bach_chorales", tmp_path / "copy")
     (tmp_path / "copy" / "bach_chorales.npz").rename(tmp_path / "copy" / "copy.npz")

@@ -418,7 +418,10 @@ def test_whatever_is_written_is_read_back_within_half_a_tick(piece):
     assert [change.bpm for change in back.tempos] == pytest.approx([c.bpm for c in piece.tempos], rel=1e-5)
     half_a_tick = 0.5 * TICK * 60 / min(change.bpm for change in piece.tempos)  # in seconds, where music is slowest
     assert back.seconds == pytest.approx(piece.seconds, rel=1e-4, abs=2 * half_a_tick + 1e-3)
-    assert back.bars == pytest.approx(piece.bars, abs=TICK)
+    common = min(len(back.bars), len(piece.bars))
+    assert back.bars[:common] == pytest.approx(piece.bars[:common], abs=TICK)
+    # an end that is rounded onto a bar line takes the bar behind it away, or brings it
+    assert all(bar == pytest.approx(piece.end, abs=TICK) for bar in [*back.bars[common:], *piece.bars[common:]])
 
 
 def test_the_small_piece_comes_back_exactly():

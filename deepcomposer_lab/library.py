@@ -216,8 +216,8 @@ def open_composition(
     path = _find(saved, directory)
     content = _read(path)
     try:
-        composition = _decode(content["composition"], content["title"])
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        composition = _decode(_part(content, "composition", dict), content["title"])
+    except (TypeError, ValueError) as error:
         raise _damaged(path, error) from error
     _known.append((composition, path.stem))
     return composition
@@ -249,8 +249,9 @@ def rename_composition(
     """
     path = _find(saved, directory)
     content = _read(path) | {"title": str(title)}
+    renamed = _summary(content, path)
     write_atomically(path, _to_bytes(content))
-    return _summary(content, path)
+    return renamed
 
 
 def delete_composition(saved: SavedComposition | str, directory: str | os.PathLike[str] | None = None) -> None:
@@ -449,22 +450,73 @@ def _encode(composition: Composition) -> dict[str, Any]:
 
 
 def _decode(values: Mapping[str, Any], title: str) -> Composition:
+    """Return the composition; a ValueError or TypeError says in plain words what is wrong with the values."""
     return Composition(
-        tracks=tuple(
-            Track(
-                notes=tuple(Note(*note) for note in track["notes"]),
-                name=track["name"],
-                program=track["program"],
-                is_drum=track["is_drum"],
-            )
-            for track in values["tracks"]
-        ),
-        tempos=tuple(TempoChange(*change) for change in values["tempos"]),
-        metres=tuple(MetreChange(*change) for change in values["metres"]),
-        pickup=values["pickup"],
+        tracks=tuple(_decode_track(track) for track in _parts(values, "tracks", dict)),
+        tempos=tuple(TempoChange(*_row(change, "tempos", 2)) for change in _parts(values, "tempos", list)),
+        metres=tuple(MetreChange(*_row(change, "metres", 3)) for change in _parts(values, "metres", list)),
+        pickup=_part(values, "pickup", int | float),
         title=title,
-        steps=tuple(CompositionStep(**step) for step in values["steps"]),
+        steps=tuple(_decode_step(step) for step in _parts(values, "steps", dict)),
     )
+
+
+def _decode_track(values: Mapping[str, Any]) -> Track:
+    return Track(
+        notes=tuple(Note(*_row(note, "notes", 4)) for note in _parts(values, "notes", list)),
+        name=_part(values, "name", str),
+        program=_part(values, "program", int),
+        is_drum=_part(values, "is_drum", bool),
+    )
+
+
+def _decode_step(values: Mapping[str, Any]) -> CompositionStep:
+    parts: dict[str, Any] = {
+        name: _part(values, name, str)
+        for name in ("technique", "model", "version", "weights_sha256", "package_version")
+    }
+    seed = values.get("seed")
+    return CompositionStep(
+        **parts,
+        parameters=_part(values, "parameters", dict),
+        seed=None if seed is None else _part(values, "seed", int),
+        remarks=tuple(_parts(values, "remarks", str)),
+    )
+
+
+_KINDS = {
+    dict: "a group of named values",
+    list: "a list",
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    int | float: "a number",
+}
+
+
+def _part(values: Mapping[str, Any], name: str, kind: Any) -> Any:
+    """Return a value of a JSON object, which must be of a kind."""
+    if name not in values:
+        raise ValueError(f"{name!r} is missing")
+    return _checked(values[name], kind, repr(name))
+
+
+def _parts(values: Mapping[str, Any], name: str, kind: Any) -> list[Any]:
+    """Return a list of a JSON object, whose items must be of a kind."""
+    return [_checked(item, kind, f"an item of {name!r}") for item in _part(values, name, list)]
+
+
+def _row(row: list[Any], name: str, length: int) -> list[Any]:
+    if len(row) != length:
+        raise ValueError(f"an item of {name!r} has {len(row)} numbers instead of {length}")
+    return [_checked(number, int | float, f"a number of {name!r}") for number in row]
+
+
+def _checked(value: Any, kind: Any, where: str) -> Any:
+    is_right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if not is_right:
+        raise ValueError(f"{where} should be {_KINDS[kind]}, and is {json.dumps(value)[:40]}")
+    return value
 
 
 def _plain(value: Any, where: str) -> Any:
@@ -499,11 +551,10 @@ def _read(path: Path) -> dict[str, Any]:
         When it is damaged or of a newer format.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version = content["format_version"]
-        if not isinstance(version, int) or not isinstance(content["title"], str):
-            raise TypeError("format_version or title has another type")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        content = _checked(_loaded(path.read_bytes()), dict, "all of it")
+        version = _part(content, "format_version", int)
+        _part(content, "title", str)
+    except ValueError as error:
         raise _damaged(path, error) from error
     if version > FORMAT_VERSION:
         raise LibraryError(
@@ -513,23 +564,50 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
+def _loaded(data: bytes) -> Any:
+    """Return what a JSON file holds; a ValueError says in plain words why it is none."""
+
+    def refuse(text: str) -> float:
+        raise ValueError(f"it holds {text}, which is no finite number")
+
+    def finite(text: str) -> float:
+        number = float(text)
+        return number if math.isfinite(number) else refuse(text)
+
+    try:
+        return json.loads(data.decode("utf-8"), parse_float=finite, parse_constant=refuse)
+    except UnicodeDecodeError:
+        raise ValueError("it is no text") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"it is cut off or garbled at {place}" if data.strip() else "it is empty") from None
+    except RecursionError:
+        raise ValueError("its brackets are nested too deeply") from None
+
+
 def _damaged(path: Path, error: Exception) -> LibraryError:
     rescue = path.with_suffix(".mid")
     hint = f" Its notes are still in {rescue.name}: read_midi opens it." if rescue.is_file() else ""
-    reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-    return LibraryError(f"{path.name} is damaged ({reason}) and is left as it is.{hint}")
+    return LibraryError(f"{path.name} is damaged ({str(error).rstrip('.')}) and is left as it is.{hint}")
 
 
 def _summary(content: Mapping[str, Any], path: Path) -> SavedComposition:
     try:
-        metrics, created = content["metrics"], datetime.fromisoformat(content["created"])
         return SavedComposition(
             id=path.stem,
             title=content["title"],
-            created=created if created.tzinfo else created.replace(tzinfo=UTC),
-            parents=tuple(content["parents"]),
-            metrics=None if metrics is None else MappingProxyType(dict(metrics)),
+            created=_moment(_part(content, "created", str)),
+            parents=tuple(_parts(content, "parents", str)),
+            metrics=None if content.get("metrics") is None else MappingProxyType(_part(content, "metrics", dict)),
             path=path,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise _damaged(path, error) from error
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"'created' should be a date and time, and is {text[:40]!r}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

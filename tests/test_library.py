@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,7 @@ def test_what_json_cannot_keep_is_refused_and_nothing_is_written(home: Path, val
 )
 def test_any_title_can_be_saved(home: Path, title: str) -> None:
     saved = library.save_composition(piece(title))
-    assert saved.title == title
+    assert saved.title == piece(title).title
     assert library.open_composition(saved.id) == piece(title)
     assert len(saved.path.name) < 64
     assert saved.path.parent == home
@@ -237,6 +238,74 @@ def test_a_damaged_file_is_named_and_left_as_it_is(home: Path, how: str) -> None
     assert "\n" not in str(error.value)
     assert bad.path.read_text() == text
     assert library.open_composition(good.id) == piece("Good")
+
+
+def at(*path: str | int, value: object) -> Callable[[dict], str]:
+    """Return a way to put a wrong value somewhere into a file's content."""
+
+    def put(content: dict) -> str:
+        place = content
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+        return json.dumps(content)
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda content: "[1, 2]", "all of it should be a group of named values, and is [1, 2]"),
+        (lambda content: "", "it is empty"),
+        (lambda content: json.dumps(content)[:-40], "it is cut off or garbled at line 1, column "),
+        (lambda content: "[" * 100_000, "its brackets are nested too deeply"),
+        (at("title", value=3), "'title' should be text, and is 3"),
+        (at("format_version", value="1"), """'format_version' should be a whole number, and is "1\""""),
+        (at("composition", value=None), "'composition' should be a group of named values, and is null"),
+        (at("composition", "tracks", value={"a": 1}), """'tracks' should be a list, and is {"a": 1}"""),
+        (at("composition", "tracks", 0, value=[]), "an item of 'tracks' should be a group of named values, and is []"),
+        (at("composition", "tracks", 1, "name", value=3), "'name' should be text, and is 3"),
+        (at("composition", "tracks", 0, "program", value="x"), """'program' should be a whole number, and is "x\""""),
+        (at("composition", "tracks", 0, "is_drum", value=0), "'is_drum' should be true or false, and is 0"),
+        (at("composition", "tracks", 0, "notes", 1, value=[0, 60]), "an item of 'notes' has 2 numbers instead of 4"),
+        (at("composition", "tracks", 0, "notes", 1, 2, value=None), "a number of 'notes' should be a number, and is"),
+        (at("composition", "metres", 0, 1, value=True), "a number of 'metres' should be a number, and is true"),
+        (at("composition", "pickup", value=float("inf")), "it holds Infinity, which is no finite number"),
+        (at("composition", "steps", 0, "remarks", value="ab"), """'remarks' should be a list, and is "ab\""""),
+        (at("composition", "steps", 1, "parameters", value=[1]), "'parameters' should be a group of named values"),
+        (lambda content: json.dumps(content).replace("99.9", "1e999"), "it holds 1e999, which is no finite number"),
+    ],
+)
+def test_damage_is_told_in_plain_words(home: Path, spoil: Callable[[dict], str], said: str) -> None:
+    saved = library.save_composition(piece())
+    saved.path.write_text(spoil(json.loads(saved.path.read_text())))
+    with pytest.raises(LibraryError) as error:
+        library.open_composition(saved.id)
+    assert f"{saved.path.name} is damaged ({said}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (at("created", value="yesterday"), "'created' should be a date and time, and is 'yesterday'"),
+        (at("created", value=None), "'created' should be text, and is null"),
+        (at("parents", value="abc"), """'parents' should be a list, and is "abc\""""),
+        (at("metrics", value=[1]), "'metrics' should be a group of named values, and is [1]"),
+        (at("composition", "pickup", value=float("nan")), "it holds NaN, which is no finite number"),
+    ],
+)
+def test_a_damaged_line_is_told_in_plain_words_and_not_renamed(
+    home: Path, spoil: Callable[[dict], str], said: str
+) -> None:
+    saved = library.save_composition(piece())
+    text = spoil(json.loads(saved.path.read_text()))
+    saved.path.write_text(text)
+    for act in (library.find_composition, lambda id: library.rename_composition(id, "x")):
+        with pytest.raises(LibraryError) as error:
+            act(saved.id)
+        assert f"is damaged ({said})" in str(error.value)
+    assert saved.path.read_text() == text
 
 
 def test_listing_survives_a_damaged_file_and_names_it(home: Path) -> None:

@@ -97,6 +97,8 @@ def to_musicxml(composition: Composition | Melody) -> bytes:
     exported = GeneralObjectExporter(_score(written)).parse()
     root = ElementTree.fromstring(exported)
     _remove_traces(root)
+    for channel in root.iter("midi-channel"):
+        channel.text = str((int(channel.text or 1) - 1) % 16 + 1)  # MIDI's 1–16 again, see `_part`
     for number, track in enumerate(written.tracks, 1):
         if track.is_drum:
             _write_drums(root, f"P{number}", track)
@@ -157,7 +159,10 @@ def _part(track: Track, number: int, bars: Sequence[_Bar], tempos: Sequence[Temp
     sounds.instrumentId = f"P{number}-I1"
     sounds.midiProgram = track.program
     pitched_channels = [channel for channel in range(16) if channel != _DRUM_CHANNEL - 1]
-    sounds.midiChannel = _DRUM_CHANNEL - 1 if track.is_drum else pitched_channels[(number - 1) % 15]
+    # 16 more for each part: music21 warns on the terminal of every channel that two parts share.
+    sounds.midiChannel = 16 * number + (
+        _DRUM_CHANNEL - 1 if track.is_drum else pitched_channels[(number - 1) % len(pitched_channels)]
+    )
     part = stream.Part(id=f"P{number}")
     part.insert(0, sounds)
     voices = _voices(track.notes)

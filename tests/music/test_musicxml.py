@@ -102,6 +102,16 @@ def test_each_drum_is_named_in_the_file(exported):
     assert kit.find(".//pitch") is None
 
 
+def test_more_parts_than_midi_channels_share_them_without_a_word(capfd):
+    tracks = [Track([Note(0, 60, 1)], f"Part {number}", is_drum=number in (3, 4)) for number in range(40)]
+    root = ElementTree.fromstring(to_musicxml(Composition(tracks)))
+    assert capfd.readouterr() == ("", "")
+    channels = [[int(found.text) for found in part.iter("midi-channel")] for part in root.iter("score-part")]
+    assert [set(found) for found in (channels[0], channels[3], channels[4], channels[15])] == [{1}, {10}, {10}, {1}]
+    pitched = [found for index, part in enumerate(channels) if index not in (3, 4) for found in part]
+    assert set(pitched) == {*range(1, 17)} - {10}
+
+
 @pytest.mark.parametrize("name", list_sample_melodies())
 def test_samples_come_back(name):
     piece = Composition.from_melody(sample_melody(name))

@@ -88,6 +88,26 @@ def test_every_contract_names_rooms_that_exist() -> None:
     assert missing == []
 
 
+def test_plots_may_import_no_room_but_music() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    rooms = {path.stem for path in (ROOT / "deepcomposer_lab").glob("[a-z]*.py")}
+    rooms |= {path.parent.name for path in (ROOT / "deepcomposer_lab").glob("*/__init__.py")}
+    [forbidden] = [
+        contract["forbidden_modules"]
+        for contract in contracts
+        if contract["source_modules" if contract["type"] == "forbidden" else "modules"] == ["deepcomposer_lab.plots"]
+    ]
+    assert {f"deepcomposer_lab.{room}" for room in rooms - {"music", "plots", "doctor"}} <= set(forbidden)
+
+
+def test_what_is_not_ours_is_named_in_the_wheel() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["license-files"] == [
+        "LICENSE",
+        "THIRD_PARTY.md",
+    ]
+    assert (ROOT / "THIRD_PARTY.md").is_file()
+
+
 def test_the_code_is_clean_and_every_public_name_documented() -> None:
     done = run(sys.executable, "-m", "ruff", "check", ".")
     assert done.returncode == 0, done.stdout

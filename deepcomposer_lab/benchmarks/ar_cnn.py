@@ -359,7 +359,7 @@ def run(
         if not members:
             continue
         title = f"{'unheard melodies' if group else 'all'} ({len(members)} pieces)"
-        report(f"\n{title:22s} average precision        F1 on pitch             F1 on pitch class")
+        report(f"\n{title:30s} average precision       F1 on pitch            F1 on pitch class")
         for row in ("model", "most_likely_pitch", "random"):
             prefix = group + ("" if row == "model" else f"{row}.")
             found, back = [detected[i] for i in members], [restored[i] for i in members]
@@ -373,7 +373,7 @@ def run(
             for name, (value, low, high) in measures.items():
                 figures |= {prefix + name: value, f"{prefix}{name}.low": low, f"{prefix}{name}.high": high}
             cells = "   ".join(f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in measures.values())
-            report(f"  {row.replace('_', ' '):20s} {cells}")
+            report(f"  {row.replace('_', ' '):28s} {cells}")
     figures["voices.agreement"] = voices_agreement(pieces)
     report(
         f"\nvoices: {figures['voices.agreement']:.1%} of Bach's notes below the soprano are given to their own voice"

@@ -3,8 +3,8 @@
 The technique's four files: encoding/image.py (music as an image), networks/ar_cnn.py (the network),
 training/ar_cnn.py (how it learns), and this one (how it composes).
 
-Each iteration draws one edit from all that are possible, as likely as the model finds it right: add a note, remove a
-note, also one it added itself, or stop. The parameters have the original's names; the original's edits were
+Each iteration draws one edit from those that are possible, as likely as the model finds it right: add a note, remove
+a note, also one it added itself, or stop. The parameters have the original's names; the original's edits were
 sixteenth-note cells, here an edit is a whole note, so its numbers mean more.
 
 Lesson: notebooks/08_ar_cnn.ipynb.
@@ -32,6 +32,10 @@ from deepcomposer_lab.techniques.technique import Parameter, ProgressCallback, c
 VOICES = ("Alto", "Tenor", "Bass")  # the tracks that added notes go to
 WINDOW_STEPS = 128  # eight bars of 4/4; a longer piece is seen through several windows
 HOP_STEPS = 64  # half a window: every place is well inside one of them
+# An edit less than this share as likely as the likeliest is not drawn. There are thousands of such edits: each nearly
+# impossible, together likely enough to put a wrong note in every bar (Nguyen et al. 2024, "min-p sampling"). Creative
+# risk above 1 makes edits more alike, so more of them pass.
+LEAST_SHARE = 0.05
 _WINDOWS_AT_ONCE = 8  # more would be no faster, and a long piece would fill the memory
 
 PARAMETERS = (
@@ -179,16 +183,23 @@ class _Roll:
         return probabilities / probabilities.sum()
 
     def edit_log_probabilities(self, *, may_add: bool, may_remove_input: bool) -> NDArray[np.float64]:
-        """Return log P(right) of all edits, those not allowed at −∞: add cells, remove cells, stop; flat."""
+        """Return log P(right) of all edits, those not allowed at −∞: add cells, remove cells, stop; flat.
+
+        When no more notes may be added, wanting to add one counts as stopping. Otherwise removing would be all that is
+        left, and the model would take notes away merely because it may not do what it finds far likelier.
+        """
         starts = self.roll[0] > 0
-        add = np.where(starts | (self.time[0] == 0), -np.inf, self.add) if may_add else np.full(starts.shape, -np.inf)
+        add, stop = np.where(starts | (self.time[0] == 0), -np.inf, self.add), self._stop()
+        if not may_add:
+            stop = np.logaddexp(stop, np.logaddexp.reduce(add, axis=None))
+            add = np.full(starts.shape, -np.inf)
         remove = np.where(starts, self.remove, -np.inf)
         if not may_remove_input:
             own = np.zeros(starts.shape, dtype=bool)
             for placed in self.notes:
                 own[placed.row, placed.onset] |= placed.source is None
             remove[~own] = -np.inf
-        return np.concatenate([add.ravel(), remove.ravel(), [self._stop()]])
+        return np.concatenate([add.ravel(), remove.ravel(), [stop]])
 
     def _stop(self) -> float:
         """Return log P(nothing is left to mend), to stand beside the edits of all windows.
@@ -353,6 +364,7 @@ class Session:
             return None
         tempered = log_probabilities / self.parameters["creative_risk"]
         weights = np.exp(tempered - tempered[finite].max())
+        weights[weights < LEAST_SHARE] = 0
         cumulative = np.cumsum(weights)
         chosen = int(np.searchsorted(cumulative, self.random.random() * cumulative[-1], side="right"))
         probability = float(weights[chosen] / cumulative[-1])

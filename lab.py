@@ -48,9 +48,7 @@ def say(sentence):
 def runs(command, timeout=60):
     """Return whether `command` can be started and ends well; its output is not shown."""
     try:
-        status = subprocess.call(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=timeout
-        )
+        status = subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=timeout)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return status == 0
@@ -209,9 +207,7 @@ class Environment:
         """Copy the settings of a quiet JupyterLab into the environment: the same files that Binder uses."""
         settings = os.path.join(self.path, "share", "jupyter", "lab", "settings")
         os.makedirs(settings, exist_ok=True)
-        shutil.copyfile(
-            os.path.join(self.root, "binder", "overrides.json"), os.path.join(settings, "overrides.json")
-        )
+        shutil.copyfile(os.path.join(self.root, "binder", "overrides.json"), os.path.join(settings, "overrides.json"))
         workspace = os.path.join(self.root, "binder", "workspace.json")
         folder = "--WorkspaceImportApp.workspaces_dir=" + self.workspaces
         if not runs([self.python, "-m", "jupyterlab", "workspaces", "import", workspace, folder]):
@@ -290,9 +286,7 @@ def apt_install(*packages):
     apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]
     install = [*apt, "install", "-y", "--no-install-recommends", *packages]
     # The package lists of a fresh machine are empty or old, so a first refusal proves nothing.
-    return subprocess.call(install) == 0 or (
-        subprocess.call([*apt, "update"]) == 0 and subprocess.call(install) == 0
-    )
+    return subprocess.call(install) == 0 or (subprocess.call([*apt, "update"]) == 0 and subprocess.call(install) == 0)
 
 
 def find_chromium():
@@ -461,9 +455,7 @@ def lab(environment, arguments):
     if WINDOWS:
         return subprocess.call(command, cwd=environment.root)
     os.chdir(environment.root)
-    return os.execv(
-        command[0], command
-    )  # JupyterLab becomes this process, and with it gets Ctrl-C and `kill`
+    return os.execv(command[0], command)  # JupyterLab becomes this process, and with it gets Ctrl-C and `kill`
 
 
 # --- Tests ------------------------------------------------------------------------------------------------
@@ -490,9 +482,7 @@ def main(arguments):
         print(__doc__.strip())
         return 0
     if not named and rest and not rest[0].startswith("-"):
-        raise Problem(
-            f"There is no command {rest[0]!r}: `python lab.py` alone, or with test, test-all or setup."
-        )
+        raise Problem(f"There is no command {rest[0]!r}: `python lab.py` alone, or with test, test-all or setup.")
     status = hand_over_to_newer_python(arguments)
     if status is not None:
         return status

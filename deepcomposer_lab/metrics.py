@@ -273,10 +273,7 @@ class MetricValues:
     def as_dict(self) -> dict[str, Any]:
         """Return the name and every value as plain Python, nan as None, fit for JSON."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            key: None if isinstance(value, float) and math.isnan(value) else value
-            for key, value in values.items()
-        }
+        return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,11 +373,7 @@ def _composition(music: Music) -> Composition:
     """Return `music` as a composition: the one input rule of this module."""
     if isinstance(music, Track):
         return Composition((music,), title=music.name)
-    if (
-        isinstance(music, Sequence)
-        and not isinstance(music, str)
-        and all(isinstance(item, Track) for item in music)
-    ):
+    if isinstance(music, Sequence) and not isinstance(music, str) and all(isinstance(item, Track) for item in music):
         return Composition(tuple(music))
     return as_composition(music)  # type: ignore[arg-type]  # anything else ends in its TypeError
 
@@ -388,9 +381,7 @@ def _composition(music: Music) -> Composition:
 def _bar_edges(composition: Composition) -> np.ndarray:
     """Return where bars begin and where the last one ends: float64, (bars + 1,), in beats."""
     longest = max(metre.bar_beats for metre in composition.metres)
-    beyond = bar_starts(
-        composition.metres, composition.pickup, composition.end + longest + composition.pickup + 1
-    )
+    beyond = bar_starts(composition.metres, composition.pickup, composition.end + longest + composition.pickup + 1)
     return np.array(beyond[: len(composition.bars) + 1])
 
 
@@ -404,9 +395,7 @@ def _tones(tracks: Iterable[Track]) -> list[Note] | None:
 def _sounding(notes: Sequence[Note], edges: np.ndarray) -> np.ndarray:
     """Return how many notes of each pitch sound in each bar: int, (bars, 128)."""
     bars = len(edges) - 1
-    change = np.zeros(
-        (bars + 1, 128), dtype=int
-    )  # +1 where a note comes in, −1 after the last bar it sounds in
+    change = np.zeros((bars + 1, 128), dtype=int)  # +1 where a note comes in, −1 after the last bar it sounds in
     if notes:
         pitches = np.array([note.pitch for note in notes])
         onsets = np.array([note.onset for note in notes])
@@ -485,9 +474,7 @@ def _scale(key: str, mode: str) -> frozenset[int]:
             raise TypeError(f'A {name} is a text, as in key="F#", mode="minor"; got {text!r}.')
     letter, accidentals = key[:1].upper(), key[1:]
     if letter not in _LETTERS or any(sign not in _ACCIDENTALS for sign in accidentals):
-        raise ValueError(
-            f'A key is a letter A–G with ♯ (#) or ♭ (b) after it, such as "F#" or "Bb"; got {key!r}.'
-        )
+        raise ValueError(f'A key is a letter A–G with ♯ (#) or ♭ (b) after it, such as "F#" or "Bb"; got {key!r}.')
     if mode not in MODES:
         raise ValueError(f"Unknown mode {mode!r}; there are: {', '.join(MODES)}.")
     tonic = _LETTERS[letter] + sum(_ACCIDENTALS[sign] for sign in accidentals)

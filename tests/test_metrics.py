@@ -128,9 +128,7 @@ def test_a_scale_is_wholly_in_its_own_key_and_any_other_pitch_is_outside(
 def test_in_scale_of_silence_and_of_drums_has_no_answer() -> None:
     assert math.isnan(metrics.in_scale_ratio(SILENCE))
     assert math.isnan(metrics.in_scale_ratio(drums(0)))
-    assert (
-        metrics.in_scale_ratio([Track(line(66)), drums(0)], "F#") == 1.0
-    )  # drum 36, read as a C, would not be
+    assert metrics.in_scale_ratio([Track(line(66)), drums(0)], "F#") == 1.0  # drum 36, read as a C, would not be
 
 
 @pytest.mark.parametrize(("key", "mode"), [("H", "major"), ("", "major"), ("Cx", "major"), ("C", "happy")])
@@ -329,8 +327,7 @@ def test_repeating_a_bar_changes_no_metric(notes: list[Note], times: int) -> Non
     hits = [Note(note.onset, 36, note.duration) for note in notes]
     once = [Track(notes), Track(hits, "Drums", is_drum=True)]
     repeated = [
-        track.with_notes(note.shift(4.0 * bar) for bar in range(times) for note in track.notes)
-        for track in once
+        track.with_notes(note.shift(4.0 * bar) for bar in range(times) for note in track.notes) for track in once
     ]
     before, after = metrics.evaluate(once).overall.as_dict(), metrics.evaluate(repeated).overall.as_dict()
     assert after == pytest.approx(before)

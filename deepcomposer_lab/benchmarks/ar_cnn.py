@@ -124,7 +124,7 @@ def move_notes(notes: Notes, random: Generator) -> tuple[Notes, NDArray[np.bool_
 @torch.inference_mode()
 def detect(technique: ARCNN, source: Source, frequencies: Frequencies, random: Generator) -> Scored:
     """Score every note of every window of a piece, a tenth of them moved."""
-    encoding, multiple = technique.encoding, technique.model.network.config.time_multiple
+    encoding, multiple = technique.encoding, technique.time_multiple
     moved, suspect, floor = [], [], []
     for start, steps in windows(source):
         width = -(-steps // multiple) * multiple
@@ -164,7 +164,7 @@ def restore(technique: ARCNN, piece: Piece, source: Source, frequencies: Frequen
     per_beat = technique.encoding.steps_per_beat
     lead = -piece.pickup % per_beat
     composition = Composition(
-        tracks=[Track([Note((o - lead) / per_beat, p, d / per_beat) for o, p, d, _ in given.tolist()], "Given")],
+        tracks=(Track(tuple(Note((o - lead) / per_beat, p, d / per_beat) for o, p, d, _ in given.tolist()), "Given"),),
         metres=piece.to_composition().metres,
         pickup=piece.pickup / per_beat,
     )

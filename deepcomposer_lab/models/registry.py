@@ -223,7 +223,7 @@ def load_model(name: str) -> Model:
 
 
 def _build_ar_cnn(card: ModelCard) -> tuple[AutoregressiveCNN, ImageEncoding]:
-    values = {
+    values: dict[str, Any] = {
         key: tuple(map(_tuples, value)) if isinstance(value, list) else value for key, value in card.config.items()
     }
     config, encoding = ARCNNConfig(**values), ImageEncoding(**card.encoding)

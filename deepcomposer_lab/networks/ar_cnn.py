@@ -100,6 +100,7 @@ class AutoregressiveCNN(nn.Module):
         self.duration_head = nn.Linear(config.widths[0] + config.fold, config.longest_duration)
         self.stop_head = nn.Linear(config.trunk_width, 1)
         # Of some 8,000 cells a dozen are right edits: starting from that prior saves the first hundred steps.
+        assert self.edit_head.bias is not None
         nn.init.constant_(self.edit_head.bias, math.log(0.002))
 
     def fold_time(self, image: Tensor) -> Tensor:

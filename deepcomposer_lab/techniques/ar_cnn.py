@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from deepcomposer_lab.encoding.image import Grid, ImageEncoding
 from deepcomposer_lab.models.inference import fused, one_thread
-from deepcomposer_lab.models.registry import Model, load_model
+from deepcomposer_lab.models.registry import AutoregressiveCNN, Model, load_model
 from deepcomposer_lab.music.composition import Composition, CompositionStep, Track, as_composition
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.note import Note
@@ -101,7 +101,7 @@ class _Roll:
     does for an edit does not grow with the length of the piece. (The draw weighs all cells: a hundredth of the work.)
     """
 
-    def __init__(self, network: torch.nn.Module, grid: Grid, notes: list[_Placed], time_multiple: int) -> None:
+    def __init__(self, network: AutoregressiveCNN, grid: Grid, notes: list[_Placed], time_multiple: int) -> None:
         self.network, self.grid, self.encoding = network, grid, grid.encoding
         self.notes = list(notes)
         steps = -(-grid.steps // time_multiple) * time_multiple
@@ -231,9 +231,13 @@ class ARCNN:
             raise ValueError(
                 f"The model {model.card.stem} is for the technique {model.card.technique!r}, not {self.name!r}."
             )
+        network = model.network
+        if not isinstance(network, AutoregressiveCNN):
+            raise ValueError(f"The model {model.card.stem} holds the network {model.card.network!r}, not an AR-CNN.")
         self.model = model
         self.encoding: ImageEncoding = model.encoding
-        self.network = fused(model.network)
+        self.time_multiple = network.config.time_multiple
+        self.network = fused(network)
 
     @classmethod
     def from_pretrained(cls, name: str = "autoregressive_cnn_bach") -> Self:
@@ -311,7 +315,7 @@ class Session:
                 if drums
                 else "There are no notes to start from: play a few, or take dc.sample_melody('ode_to_joy')."
             )
-        self.roll = _Roll(technique.network, self.grid, placed, technique.model.network.config.time_multiple)
+        self.roll = _Roll(technique.network, self.grid, placed, technique.time_multiple)
         eights = max(1.0, len(self.input.bars) / 8)
         self.iterations = round(parameters["sampling_iterations"] * eights)
         self.most_to_add = round(parameters["max_notes_to_add"] * eights)

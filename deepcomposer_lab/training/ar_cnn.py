@@ -31,6 +31,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from deepcomposer_lab.datasets import Piece, load_dataset
 from deepcomposer_lab.encoding.image import Grid, ImageEncoding
+from deepcomposer_lab.models.inference import channels_last
 from deepcomposer_lab.models.registry import Model, ModelCard, next_version, save_model
 from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
 from deepcomposer_lab.training.corruption import Corrupted, corrupt
@@ -249,7 +250,7 @@ class ARCNNTrainer:
         self.sources = [source_of(piece, self.encoding) for piece in pieces]
         self.random = np.random.default_rng(recipe.seed)
         torch.manual_seed(recipe.seed)
-        self.network = AutoregressiveCNN(self.config).to(memory_format=torch.channels_last)
+        self.network = channels_last(AutoregressiveCNN(self.config))
         self.average = AveragedModel(self.network, avg_fn=_moving_average(recipe.average_decay), use_buffers=True)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
@@ -325,7 +326,7 @@ class ARCNNTrainer:
             last = self.step == self.total_steps
             measured = self.validation and (self.step % self.recipe.validation_interval == 0 or last)
             if measured:
-                self.figures = measure(self.average.module, self.validation)
+                self.figures = measure(self._averaged(), self.validation)
             self.seconds += time.perf_counter() - began
             if measured and self.checkpoint is not None:
                 self._keep(self.checkpoint)
@@ -338,6 +339,12 @@ class ARCNNTrainer:
                 seconds=self.seconds,
                 seconds_left=self.seconds / self.step * (self.total_steps - self.step),
             )
+
+    def _averaged(self) -> AutoregressiveCNN:
+        """Return the network with the averaged weights, in evaluation mode."""
+        network = self.average.module.eval()
+        assert isinstance(network, AutoregressiveCNN)
+        return network
 
     def model(self, name: str, *, description: str = "") -> Model:
         """Return the averaged network as a model: the next version of that name, not yet saved."""
@@ -360,7 +367,7 @@ class ARCNNTrainer:
             parameters=sum(parameter.numel() for parameter in self.network.parameters()),
             description=description,
         )
-        return Model(card, self.average.module.eval(), self.encoding)
+        return Model(card, self._averaged(), self.encoding)
 
     def save(self, name: str, *, description: str = "", directory: Path | None = None) -> ModelCard:
         """Save what was trained as the next version of a model, with everything that is known of it.

@@ -437,13 +437,15 @@ class Session:
         return [note for number, note in enumerate(notes) if (index, number) not in self.removed]
 
     def _voice_tracks(self) -> dict[str, int]:
-        """Return the tracks that this technique made earlier: fed back in, a voice goes on in its own track.
+        """Return the tracks in which added notes go on: those this technique made earlier, or a choir's own three.
 
         A person's own track that happens to be called "Bass" is left alone.
         """
-        if not any(step.technique == self.technique.name for step in self.input.steps):
+        names = [track.name for track in self.input.tracks]
+        made_here = any(step.technique == self.technique.name for step in self.input.steps)
+        if not made_here and not all(names.count(voice) == 1 for voice in VOICES):
             return {}
-        return {track.name: index for index, track in enumerate(self.input.tracks) if track.name in VOICES}
+        return {name: names.index(name) for name in VOICES if name in names}
 
     def _step(self) -> CompositionStep:
         from importlib.metadata import version

@@ -144,6 +144,15 @@ def test_a_persons_own_track_called_bass_is_left_alone(technique):
     assert [track.name for track in result.tracks[2:]].count("Bass") == 1
 
 
+def test_a_choir_keeps_its_voices(technique):
+    choir = [
+        Track([Note(0, pitch, 8)], name) for name, pitch in [("Soprano", 72), ("Alto", 65), ("Tenor", 57), ("Bass", 45)]
+    ]
+    result = technique.compose(Composition(choir), seed=2, max_notes_to_remove=0, sampling_iterations=30)
+    assert [track.name for track in result.tracks] == ["Soprano", "Alto", "Tenor", "Bass"]
+    assert sum(len(track.notes) for track in result.tracks) > 10
+
+
 def test_a_finished_run_stays_finished(bach):
     session = bach.steps(sample_melody("mary_had_a_little_lamb"), seed=3)
     first = list(session)

@@ -490,8 +490,11 @@ def _train(options: argparse.Namespace) -> int:
         return 0
     recipe = get_recipe(options.recipe)
     recipe = recipe.replace(**_overrides(options.rest, recipe.as_dict()))
+    from deepcomposer_lab.models.registry import check_name
     from deepcomposer_lab.training import train
 
+    if options.save is not None:
+        check_name(options.save)  # before the work, not after it
     trainer = train(recipe, checkpoint=_checked_file(options.checkpoint))
     measured: Mapping[str, float] = {}
     with _ProgressBar("steps", options.quiet) as bar:
@@ -500,7 +503,7 @@ def _train(options: argparse.Namespace) -> int:
             bar(progress.step, progress.total_steps, f"epoch {progress.epoch:.2f}, loss {progress.loss:.3f}")
     for name, value in measured.items():
         print(f"{name}: {value:.4f}")
-    if options.save:
+    if options.save is not None:
         print(f"Saved the model {trainer.save(options.save).stem}")
     else:
         print("The model is not kept; --save NAME keeps it.")

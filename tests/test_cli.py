@@ -668,3 +668,14 @@ def test_files_of_every_shape_are_composed_with(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize("words", [["--creative-risk", "99"], ["--sampling-iterations", "many"], ["--model", "none"]])
 def test_the_techniques_own_refusals_are_one_sentence(refused: Callable[..., str], words: list[str]) -> None:
     assert words[1] in refused("compose", "ode_to_joy", *words)
+
+
+@pytest.mark.parametrize("name", ["", "a/../b", "autoregressive_cnn_bach"])
+def test_a_name_that_cannot_be_saved_under_is_refused_before_training(name, capsys, monkeypatch):
+    def too_late(*_arguments, **_options):
+        raise AssertionError("the training began")
+
+    monkeypatch.setattr("deepcomposer_lab.training.train", too_late)
+    assert cli.main(["train", "ar_cnn_tiny", "--save", name]) == 2
+    said = capsys.readouterr().err
+    assert "small letters" in said or "comes with DeepComposer Lab" in said

@@ -275,7 +275,7 @@ class ARCNN:
         ValueError
             When a parameter is out of range, or the music has no pitched notes.
         """
-        session = Session(self, music, chosen_seed(seed), checked(PARAMETERS, parameters), progress)
+        session = self.steps(music, seed=seed, progress=progress, **parameters)
         for _ in session:
             pass
         return session.composition()

@@ -36,6 +36,7 @@ class ARCNNConfig:
     """Sizes of an AR-CNN."""
 
     roll_channels: int = 2  # where notes start; where they sound
+    counts_voices: bool = False  # two more channels: how many notes sound below a cell, and how many above
     time_channels: int = 7  # bar lines, beats, metre: the same for all pitches of a column
     pitches: int = 64  # rows of the roll
     fold: int = 2  # neighbouring steps that share a column as extra channels: half the columns, half the work
@@ -44,8 +45,10 @@ class ARCNNConfig:
     halvings: tuple[tuple[int, int], ...] = ((2, 2), (2, 1), (2, 1))
     encoder_depths: tuple[int, ...] = (1, 2, 2, 2)
     decoder_depths: tuple[int, ...] = (2, 1, 1)
+    trunk: str = "dilated"  # networks/trunks.py; the defaults here are those of the first model, the recipe says which
     trunk_width: int = 256
     trunk_dilations: tuple[int, ...] = (1, 2, 4, 8, 1)
+    registers: int = 4
     dropout: float = 0.1
     longest_duration: int = 16  # steps; a longer note is added as one of this length
 
@@ -58,16 +61,29 @@ class ARCNNConfig:
     def unet(self) -> UNetConfig:
         """The U-Net inside."""
         return UNetConfig(
-            in_channels=(self.roll_channels + self.time_channels) * self.fold + self.pitch_channels,
+            in_channels=(self.roll_channels + 2 * self.counts_voices + self.time_channels) * self.fold
+            + self.pitch_channels,
             height=self.pitches,
             widths=self.widths,
             halvings=self.halvings,
             encoder_depths=self.encoder_depths,
             decoder_depths=self.decoder_depths,
+            trunk=self.trunk,
             trunk_width=self.trunk_width,
             trunk_dilations=self.trunk_dilations,
+            registers=self.registers,
             dropout=self.dropout,
         )
+
+
+def _voices_around(sound: Tensor) -> Tensor:
+    """(B, 1, P, T) -> (B, 2, P, T): how many notes sound below a cell and above it, in quarters (four voices).
+
+    A convolution sees a few rows; whether a cell would be the bass or an inner voice depends on all of them.
+    """
+    below = sound.cumsum(dim=2) - sound
+    above = sound.sum(dim=2, keepdim=True) - sound - below
+    return torch.cat([below, above], dim=1) / 4
 
 
 class EditScores(NamedTuple):
@@ -117,18 +133,34 @@ class AutoregressiveCNN(nn.Module):
         image = image.reshape(B, C // fold, fold, P, T).permute(0, 1, 3, 4, 2)  # (B, C / fold, P, T, fold)
         return image.reshape(B, C // fold, P, T * fold)
 
-    def logits(self, *, roll: Tensor, time: Tensor) -> EditScores:
-        """Return the scores before the logarithm of the sigmoid is taken; see `forward` for shapes."""
+    def image(self, *, roll: Tensor, time: Tensor) -> Tensor:
+        """Return what the U-Net sees: (B, in_channels, P, T / fold)."""
         B, _, P, T = roll.shape
+        if self.config.counts_voices:
+            roll = torch.cat([roll, _voices_around(roll[:, 1:2])], dim=1)  # (B, roll + 2, P, T)
         image = torch.cat([roll, time[:, :, None, :].expand(B, -1, P, T)], dim=1)  # (B, roll + time, P, T)
         image = self.fold_time(image)  # (B, (roll + time) · fold, P, T / fold)
         rows = self.pitch_vectors.expand(B, -1, P, image.shape[-1])
-        features, beats = self.unet(torch.cat([image, rows], dim=1))  # (B, C, P, T / fold), (B, W, T / multiple)
+        return torch.cat([image, rows], dim=1)
+
+    def levels(self, *, roll: Tensor, time: Tensor, skips: bool = True) -> dict[str, Tensor]:
+        """Return what every level of the U-Net computes, in order: "level 1 down" … "trunk" … "level 1 up".
+
+        Each is float32 of shape (B, channels, rows, columns), rows and columns halved as the level says. With
+        `skips=False` the skip connections carry zeros: the same picture, drawn without them.
+        """
+        stages, _ = self.unet.stages(self.image(roll=roll, time=time), skips=skips)
+        return stages
+
+    def logits(self, *, roll: Tensor, time: Tensor, skips: bool = True) -> EditScores:
+        """Return the scores before the logarithm of the sigmoid is taken; see `forward` for shapes."""
+        stages, beats = self.unet.stages(self.image(roll=roll, time=time), skips=skips)
+        features = list(stages.values())[-1]  # (B, C, P, T / fold); beats: (B, W, T / multiple)
         edits = self.unfold_time(self.edit_head(features)).float()  # (B, 2, P, T)
         stop = self.stop_head(beats.amax(dim=-1)).float()[:, 0]  # (B,): one thing to mend anywhere is enough
         return EditScores(add=edits[:, 0], remove=edits[:, 1], stop=stop, features=features)
 
-    def forward(self, *, roll: Tensor, time: Tensor) -> EditScores:
+    def forward(self, *, roll: Tensor, time: Tensor, skips: bool = True) -> EditScores:
         """Score every edit of a roll.
 
         Parameters
@@ -138,8 +170,10 @@ class AutoregressiveCNN(nn.Module):
             `config.time_multiple`; row 0 is the lowest pitch.
         time : Tensor, float, shape (B, time_channels, steps)
             What the metre says of each step.
+        skips : bool
+            False fills the U-Net's skip connections with zeros, to show what they carry.
         """
-        scores = self.logits(roll=roll, time=time)
+        scores = self.logits(roll=roll, time=time, skips=skips)
         return EditScores(logsigmoid(scores.add), logsigmoid(scores.remove), logsigmoid(scores.stop), scores.features)
 
     def durations(self, features: Tensor, *, image: Tensor, row: Tensor, step: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ Where this differs from the paper, and why:
   convolution first narrows what comes up to the level's own width, so that half of what a decoder reads is skip;
 - each level says how it is halved in pitch and in time: harmony changes from beat to beat, so below one beat
   a column only pitch is halved further;
-- at the bottom the image becomes a sequence, one vector a beat, and a **trunk** of dilated one-dimensional
-  convolutions reads it along time. A vector there sees all pitches of its beat at once: this is where chords live.
+- a **trunk** reads the piece as a whole: beneath the U or, where harmony on a circle is meant, beside it
+  (networks/trunks.py).
 
 Lesson: notebooks/08_ar_cnn.ipynb.
 """
@@ -24,6 +24,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from deepcomposer_lab.networks.trunks import AttentionTrunk, ChromaTrunk, ConvolutionBlock, DilatedTrunk, NoTrunk
+
+TRUNKS = ("none", "dilated", "attention", "chroma")
 
 
 @dataclass(frozen=True)
@@ -36,14 +40,10 @@ class UNetConfig:
     halvings: tuple[tuple[int, int], ...] = ((2, 2), (2, 1), (2, 1))  # (pitch, time) between the levels
     encoder_depths: tuple[int, ...] = (1, 2, 2, 2)  # convolutions a level; the finest costs most
     decoder_depths: tuple[int, ...] = (2, 1, 1)
-    trunk_width: int = 256  # channels of one beat's vector at the bottom
-    trunk_dilations: tuple[int, ...] = (
-        1,
-        2,
-        4,
-        8,
-        1,
-    )  # in beats: together they see 32 beats, eight bars of 4/4
+    trunk: str = "dilated"  # one of TRUNKS
+    trunk_width: int = 256  # channels of one beat's vector; for "chroma", of one pitch class of a beat
+    trunk_dilations: tuple[int, ...] = (1, 2, 4, 8, 1)  # in beats: together they see 32 beats, eight bars of 4/4
+    registers: int = 4  # for "chroma": windows over the pitches through which the circle is read
     dropout: float = 0.1  # on the trunk; a few hundred chorales are soon learnt by heart
 
     def __post_init__(self) -> None:
@@ -51,6 +51,8 @@ class UNetConfig:
             raise ValueError(
                 f"A U-Net of {len(self.widths)} levels has {len(self.widths) - 1} halvings; got {len(self.halvings)}."
             )
+        if self.trunk not in TRUNKS:
+            raise ValueError(f"A U-Net's trunk is one of {', '.join(TRUNKS)}; got {self.trunk!r}.")
 
     @property
     def time_factor(self) -> int:
@@ -60,69 +62,13 @@ class UNetConfig:
             factor *= time
         return factor
 
-
-class ConvolutionBlock(nn.Module):
-    """Convolution, normalisation, ReLU, `depth` times over: (B, in, H, W) -> (B, out, H, W)."""
-
-    def __init__(self, in_channels: int, out_channels: int, depth: int = 2) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for index in range(depth):
-            layers += [
-                nn.Conv2d(in_channels if index == 0 else out_channels, out_channels, 3, padding=1, bias=False),
-                nn.BatchNorm2d(out_channels),
-                nn.ReLU(inplace=True),
-            ]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return the filtered image, as large as it came."""
-        return self.layers(image)
-
-
-class TrunkBlock(nn.Module):
-    r"""One residual step along time: x + W₂ ReLU(W₁ ∗_d x), with dilation d.
-
-    A dilated convolution looks at the beats t−d, t and t+d. Doubling d from block to block, the trunk sees eight bars
-    in a handful of layers (van den Oord et al. 2016, "WaveNet", section 2.1, there causal, here both ways).
-    """
-
-    def __init__(self, width: int, dilation: int, dropout: float) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation, bias=False),
-            nn.BatchNorm1d(width),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-            nn.Conv1d(width, width, 1, bias=False),
-            nn.BatchNorm1d(width),
-        )
-
-    def forward(self, beats: Tensor) -> Tensor:
-        """(B, width, beats) -> (B, width, beats)."""
-        return beats + self.layers(beats)
-
-
-class Trunk(nn.Module):
-    """The bottom of the U, read as a sequence: (B, C, H, W) -> (B, C, H, W), every pitch seeing every other.
-
-    C · H numbers describe a beat; they are mixed into one vector, the vectors are read along time, and the result is
-    spread over the pitches again and added to what came in.
-    """
-
-    def __init__(self, channels: int, height: int, width: int, dilations: tuple[int, ...], dropout: float) -> None:
-        super().__init__()
-        self.gather = nn.Sequential(
-            nn.Conv1d(channels * height, width, 1, bias=False), nn.BatchNorm1d(width), nn.ReLU()
-        )
-        self.blocks = nn.Sequential(*(TrunkBlock(width, dilation, dropout) for dilation in dilations))
-        self.spread = nn.Sequential(nn.ReLU(), nn.Conv1d(width, channels * height, 1))
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the image with what the whole sequence says added, and the sequence itself, (B, width, beats)."""
-        B, C, H, W = image.shape
-        beats = self.blocks(self.gather(image.reshape(B, C * H, W)))  # (B, width, W)
-        return image + self.spread(beats).reshape(B, C, H, W), beats  # (B, C, H, W)
+    @property
+    def bottom_height(self) -> int:
+        """Rows of the image at the bottom."""
+        height = self.height
+        for pitch, _ in self.halvings:
+            height //= pitch
+        return height
 
 
 class UNet(nn.Module):
@@ -140,10 +86,7 @@ class UNet(nn.Module):
             for level, (width, depth) in enumerate(zip(widths, config.encoder_depths, strict=True))
         )
         self.downsample = nn.ModuleList(nn.MaxPool2d(halving) for halving in config.halvings)
-        height = config.height
-        for pitch, _ in config.halvings:
-            height //= pitch
-        self.trunk = Trunk(widths[-1], height, config.trunk_width, config.trunk_dilations, config.dropout)
+        self.trunk = _trunk(config)
         self.upsample = nn.ModuleList(
             nn.Sequential(nn.Conv2d(widths[level + 1], widths[level], 1, bias=False), nn.Upsample(scale_factor=halving))
             for level, halving in enumerate(config.halvings)
@@ -154,16 +97,56 @@ class UNet(nn.Module):
         )
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the finest level's features and the trunk's vectors."""
-        skips = []
-        features = image
+        """Return the finest level's features, (B, widths[0], H, W), and the trunk's vectors."""
+        stages, beats = self.stages(image)
+        return list(stages.values())[-1], beats
+
+    def stages(self, image: Tensor, *, skips: bool = True) -> tuple[dict[str, Tensor], Tensor]:
+        """Return what every level computes, in order and by name, and the trunk's vectors.
+
+        Parameters
+        ----------
+        image : Tensor, shape (B, in_channels, H, W)
+        skips : bool
+            False fills the skip connections with zeros: what is left has come by way of the bottom, or of the trunk.
+        """
+        stages: dict[str, Tensor] = {}
+        features, beside = image, self.config.trunk == "chroma"
         for level, block in enumerate(self.encoder):
-            features = block(features)  # (B, widths[level], H / …, W / …)
+            features = block(features)
+            stages[f"level {level + 1} down"] = features  # (B, widths[level], H / …, W / …)
             if level < len(self.downsample):
-                skips.append(features)
                 features = self.downsample[level](features)
-        features, beats = self.trunk(features)  # (B, widths[-1], H / 8, W / 2), (B, trunk_width, W / 2)
+        added, beats = self.trunk(stages["level 1 down"] if beside else features)  # as its input, (B, width, beats)
+        stages["trunk"] = added
+        if not beside:
+            features = features + added
         for level in reversed(range(len(self.decoder))):
-            features = self.upsample[level](features)
-            features = self.decoder[level](torch.cat([skips[level], features], dim=1))  # (B, widths[level], …)
-        return features, beats
+            features = self.upsample[level](features)  # (B, widths[level], …)
+            if beside and level == 0:
+                features = features + added
+            skip = stages[f"level {level + 1} down"]
+            across = skip if skips else torch.zeros_like(skip)
+            features = self.decoder[level](torch.cat([across, features], dim=1))
+            stages[f"level {level + 1} up"] = features  # (B, widths[level], …)
+        return stages, beats
+
+
+def _trunk(config: UNetConfig) -> nn.Module:
+    """Build the trunk that a config names."""
+    channels, height, dilations = config.widths[-1], config.bottom_height, config.trunk_dilations
+    if config.trunk == "none":
+        return NoTrunk(channels, config.trunk_width)
+    if config.trunk == "dilated":
+        return DilatedTrunk(channels, height, config.trunk_width, dilations, config.dropout)
+    if config.trunk == "attention":
+        return AttentionTrunk(channels, height, config.trunk_width, len(dilations), config.dropout)
+    return ChromaTrunk(
+        config.widths[0],
+        config.height,
+        config.trunk_width,
+        config.registers,
+        dilations,
+        config.dropout,
+        columns_a_beat=config.time_factor,
+    )

@@ -13,6 +13,7 @@ Lesson: notebooks/08_ar_cnn.ipynb.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
@@ -157,6 +158,24 @@ def losses(network: AutoregressiveCNN, batch: Batch) -> Losses:
     return Losses(edits.mean(), stop, duration)
 
 
+def config_of(recipe: ARCNNRecipe, encoding: ImageEncoding) -> ARCNNConfig:
+    """Return the sizes of a recipe's network: as many levels as widths, all but the first halving in pitch alone."""
+    levels = len(recipe.widths)
+    return ARCNNConfig(
+        pitches=encoding.pitches,
+        counts_voices=True,
+        widths=tuple(recipe.widths),
+        halvings=((2, 2), (2, 1), (2, 1))[: levels - 1],
+        encoder_depths=(1, 2, 2, 2)[:levels],
+        decoder_depths=(2, 1, 1)[: levels - 1],
+        trunk=recipe.trunk,
+        trunk_width=recipe.trunk_width,
+        trunk_dilations=(1, 2, 4, 8, 1, 2) if recipe.trunk == "chroma" else (1, 2, 4, 8, 1),
+        dropout=recipe.dropout,
+        longest_duration=encoding.longest_duration,
+    )
+
+
 def _plain(recipe: ARCNNRecipe) -> list[tuple[str, Any]]:
     """Return a recipe's hyperparameters as they come back from JSON."""
     return list(json.loads(json.dumps(recipe.as_dict())).items())
@@ -236,13 +255,7 @@ class ARCNNTrainer:
     ) -> None:
         self.recipe = recipe
         self.encoding = ImageEncoding()
-        self.config = ARCNNConfig(
-            pitches=self.encoding.pitches,
-            widths=tuple(recipe.widths),
-            trunk_width=recipe.trunk_width,
-            dropout=recipe.dropout,
-            longest_duration=self.encoding.longest_duration,
-        )
+        self.config = config_of(recipe, self.encoding)
         if pieces is None or validation_pieces is None:
             dataset = load_dataset(recipe.dataset)
             pieces = pieces if pieces is not None else dataset.pieces("train")
@@ -266,6 +279,10 @@ class ARCNNTrainer:
         self.step = 0
         self.seconds = 0.0
         self.figures: dict[str, float] = {}
+        # The weights with the smallest validation loss so far, and the looks since: early stopping (Prechelt 1998).
+        self.best: dict[str, Tensor] = {}
+        self.best_figures: dict[str, float] = {}
+        self.looks_without_gain = 0
         self.checkpoint = checkpoint
         self.validation = self._validation_batches([source_of(piece, self.encoding) for piece in validation_pieces])
         if checkpoint is not None and checkpoint.exists():
@@ -320,13 +337,13 @@ class ARCNNTrainer:
 
     def __iter__(self) -> Iterator[Progress]:
         recent: list[float] = []
-        while self.step < self.total_steps:
+        while self.step < self.total_steps and self.looks_without_gain < self.recipe.patience:
             began = time.perf_counter()
             recent = [*recent[-49:], self.update()]
             last = self.step == self.total_steps
             measured = self.validation and (self.step % self.recipe.validation_interval == 0 or last)
             if measured:
-                self.figures = measure(self._averaged(), self.validation)
+                self._look()
             self.seconds += time.perf_counter() - began
             if measured and self.checkpoint is not None:
                 self._keep(self.checkpoint)
@@ -340,14 +357,32 @@ class ARCNNTrainer:
                 seconds_left=self.seconds / self.step * (self.total_steps - self.step),
             )
 
+    def _look(self) -> None:
+        """Measure the averaged network on the validation pieces, and keep its weights when they are the best so far."""
+        network = self._averaged()
+        self.figures = measure(network, self.validation)
+        if self.best_figures and self.figures["loss"] >= self.best_figures["loss"]:
+            self.looks_without_gain += 1
+            return
+        self.looks_without_gain = 0
+        self.best_figures = dict(self.figures)
+        self.best = {name: value.detach().clone() for name, value in network.state_dict().items()}
+
     def _averaged(self) -> AutoregressiveCNN:
         """Return the network with the averaged weights, in evaluation mode."""
         network = self.average.module.eval()
         assert isinstance(network, AutoregressiveCNN)
         return network
 
+    def _shipped(self) -> AutoregressiveCNN:
+        """Return the averaged network as it was when it did best on the validation pieces; without any, as it is."""
+        network = copy.deepcopy(self._averaged())
+        if self.best:
+            network.load_state_dict(self.best)
+        return network
+
     def model(self, name: str, *, description: str = "") -> Model:
-        """Return the averaged network as a model: the next version of that name, not yet saved."""
+        """Return the best averaged network so far as a model: the next version of that name, not yet saved."""
         card = ModelCard(
             name=name,
             version=next_version(name),
@@ -363,11 +398,11 @@ class ARCNNTrainer:
                 "seconds": round(self.seconds),
                 **surroundings(),
             },
-            metrics=self.figures,
+            metrics=self.best_figures or self.figures,
             parameters=sum(parameter.numel() for parameter in self.network.parameters()),
             description=description,
         )
-        return Model(card, self._averaged(), self.encoding)
+        return Model(card, self._shipped(), self.encoding)
 
     def save(self, name: str, *, description: str = "", directory: Path | None = None) -> ModelCard:
         """Save what was trained as the next version of a model, with everything that is known of it.
@@ -389,6 +424,9 @@ class ARCNNTrainer:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "figures": self.figures,
+            "best": self.best,
+            "best_figures": self.best_figures,
+            "looks_without_gain": self.looks_without_gain,
             "seconds": self.seconds,
             "random": self.random.bit_generator.state,
         }
@@ -417,4 +455,6 @@ class ARCNNTrainer:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self.figures = state["step"], state["seconds"], state["figures"]
+        self.best, self.best_figures = state["best"], state["best_figures"]
+        self.looks_without_gain = state["looks_without_gain"]
         self.random.bit_generator.state = state["random"]

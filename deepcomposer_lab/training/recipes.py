@@ -57,6 +57,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "learning_rate": (0, 1),
     "crop_steps": (4, 1024),
     "validation_interval": (1, math.inf),
+    "patience": (1, math.inf),
     "average_decay": (0, 1),
     "weight_decay": (0, 1),
     "dropout": (0, 0.95),
@@ -106,12 +107,14 @@ class ARCNNRecipe(Recipe):
     gradient_clip: float = 1.0  # largest norm of an update's gradient
     average_decay: float = 0.999  # the shipped weights are a moving average over about 1 / (1 − this) updates
     validation_interval: int = 250  # updates between two looks at the validation pieces
-    widths: tuple[int, ...] = (24, 48, 96, 128)  # channels of the U-Net's levels
-    trunk_width: int = 256
+    patience: int = 20  # looks without a smaller validation loss after which training stops early
+    widths: tuple[int, ...] = (24, 48, 96)  # channels of the U-Net's levels
+    trunk: str = "chroma"  # what reads the piece as a whole: none, dilated, attention or chroma (networks/trunks.py)
+    trunk_width: int = 96  # channels of one pitch class of a beat; with the other trunks, of a whole beat
     dropout: float = 0.1
 
 
-AR_CNN_BACH = ARCNNRecipe(name="ar_cnn_bach", epochs=190)
+AR_CNN_BACH = ARCNNRecipe(name="ar_cnn_bach", epochs=200)
 AR_CNN_TINY = ARCNNRecipe(  # about a minute on one core: enough to see it learn, not to compose well
     name="ar_cnn_tiny",
     epochs=8,
@@ -119,8 +122,8 @@ AR_CNN_TINY = ARCNNRecipe(  # about a minute on one core: enough to see it learn
     warmup_steps=50,
     average_decay=0.98,
     validation_interval=100,
-    widths=(8, 16, 24, 32),
-    trunk_width=48,
+    widths=(8, 16, 24),
+    trunk_width=24,
 )
 
 _RECIPES = {recipe.name: recipe for recipe in (AR_CNN_BACH, AR_CNN_TINY)}

@@ -8,13 +8,17 @@ struck through.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Protocol
 
+import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from deepcomposer_lab.music.composition import Composition, Track, as_composition
 from deepcomposer_lab.music.melody import Melody
@@ -30,6 +34,12 @@ DRUM_COLOUR = "#7a869c"
 
 INK = "#757a83"
 """Words, bar lines and what was removed: as far from the light ground as from the dark one."""
+
+NETWORK_COLOUR = TRACK_COLOURS[2]
+"""Purple is what a network made, or would."""
+
+DOUBT_SCALE = ("#7a8699", "#a8703c", "#d42a1e")
+"""From a note that fits to one out of place; every step between has 3:1 to both grounds."""
 
 _TRACK_PATTERNS = ("", "/", ".", "-", "\\")  # plotly's names: solid, rising lines, dots, long lines, falling lines
 _TRACK_SHAPES = "●■▲◆▼"
@@ -562,3 +572,555 @@ def _count(notes: int) -> str:
 def _with_opacity(colour: str, opacity: float) -> str:
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return colour if opacity == 1 else f"rgba({red},{green},{blue},{opacity})"
+
+
+# -------------------------------------------------------------------------------- a picture that needs no script
+
+_STILL_WIDTH, _STILL_ROW, _STILL_TOP, _STILL_LEFT = 860, 8, 20, 34  # pixels
+
+
+def still(earlier: Composition, later: Composition) -> str:
+    """Return what changed from one piece to another as an SVG picture, for a reader without JavaScript.
+
+    Added notes have a plus sign, removed ones a dashed outline with a stroke, kept ones are pale. Drums are left out.
+    Every colour has a contrast of at least 3:1 on both of JupyterLab's grounds, and the ground is transparent.
+    """
+    changes = compare(earlier, later)
+    ruler = Ruler(later, max(earlier.end, later.end))
+    tones = _pitches(later, changes)[False]
+    low, high = (tones[0] - 1, tones[-1] + 1) if tones else (59, 71)
+    height = _STILL_TOP + _STILL_ROW * (high - low + 1)
+    beat = (_STILL_WIDTH - _STILL_LEFT) / ruler.end
+
+    def box(note: Note) -> tuple[float, float, float]:
+        """Return left, top and width in pixels."""
+        width = max(2.0, note.duration * beat - 1)
+        return _STILL_LEFT + note.onset * beat, _STILL_TOP + (high - note.pitch) * _STILL_ROW, width
+
+    parts = [_still_ground(ruler, low, high, beat, height)]
+    for track, style, added, kept in zip(later.tracks, _styles(later.tracks), changes.added, changes.kept, strict=True):
+        if track.is_drum:
+            continue
+        parts += [_still_note(box(note), style.colour, is_added=False) for note in kept]
+        parts += [_still_note(box(note), style.colour, is_added=True) for note in added]
+    parts += [_still_removed(box(n)) for track, notes in changes.removed if not track.is_drum for n in notes]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_STILL_WIDTH} {height}" width="{_STILL_WIDTH}" '
+        f'height="{height}" font-family="sans-serif" font-size="10" fill="{INK}">'
+        f"<title>{escape(later.title)}</title><desc>{escape(changes.legend())}</desc>{''.join(parts)}</svg>"
+    )
+
+
+def _still_ground(ruler: Ruler, low: int, high: int, beat: float, height: int) -> str:
+    lines = []
+    for index, start in enumerate(ruler.starts):
+        x = _STILL_LEFT + start * beat
+        lines.append(f'<path d="M{x:.1f} 0V{height}" stroke="{INK}" stroke-width=".7"/>')
+        lines.append(f'<text x="{x + 3:.1f}" y="11">{index + ruler.first_number}</text>')
+    for pitch in range(low, high + 1):
+        y = _STILL_TOP + (high - pitch) * _STILL_ROW
+        if pitch % 12 in _BLACK_KEYS:
+            width = _STILL_WIDTH - _STILL_LEFT
+            lines.append(
+                f'<rect x="{_STILL_LEFT}" y="{y}" width="{width}" height="{_STILL_ROW}" fill="rgb(128,128,128)" '
+                'fill-opacity=".1"/>'
+            )
+        if pitch % 12 == 0:
+            lines.append(
+                f'<text x="{_STILL_LEFT - 5}" y="{y + _STILL_ROW}" text-anchor="end">{pitch_name(pitch)}</text>'
+            )
+    return "".join(lines)
+
+
+def _still_note(box: tuple[float, float, float], colour: str, *, is_added: bool) -> str:
+    left, top, width = box
+    opacity = 1 if is_added else _KEPT_OPACITY
+    note = (
+        f'<rect x="{left:.1f}" y="{top + 0.5}" width="{width:.1f}" height="{_STILL_ROW - 1}" rx="2" fill="{colour}" '
+        f'fill-opacity="{opacity}" stroke="{colour}"/>'
+    )
+    if not is_added or width < 8:
+        return note
+    plus = f"M{left + 2:.1f} {top + 4}h4M{left + 4:.1f} {top + 2}v4"
+    return f'{note}<path d="{plus}" stroke="{_ON_NOTE}" stroke-width="1.2"/>'
+
+
+def _still_removed(box: tuple[float, float, float]) -> str:
+    left, top, width = box
+    outline = f"M{left:.1f} {top + 0.5}h{width:.1f}v{_STILL_ROW - 1}h{-width:.1f}zM{left:.1f} {top + 4}h{width:.1f}"
+    return f'<path d="{outline}" fill="none" stroke="{INK}" stroke-dasharray="3 2"/>'
+
+
+# -------------------------------------------------------------------------------- what a network doubts
+
+
+class Opinion(Protocol):
+    """What a network thinks of one note of a piece.
+
+    Attributes
+    ----------
+    track : int
+        Index of the note's track.
+    note : Note
+    doubt : float
+        0–1: how likely the note is out of place.
+    rather : Note or None
+        What it would rather hear there, if anything.
+    rather_probability : float
+        0–1: how likely that note is right once the other is gone.
+    """
+
+    @property
+    def track(self) -> int: ...  # noqa: D102
+    @property
+    def note(self) -> Note: ...  # noqa: D102
+    @property
+    def doubt(self) -> float: ...  # noqa: D102
+    @property
+    def rather(self) -> Note | None: ...  # noqa: D102
+    @property
+    def rather_probability(self) -> float: ...  # noqa: D102
+
+
+LEAST_DOUBT = 0.2
+"""A note doubted less than this is not singled out."""
+
+_SINGLED_OUT = 3
+
+
+def most_doubted(opinions: Iterable[Opinion]) -> list[Opinion]:
+    """Return the three most doubted notes, most doubted first, of those with a doubt of `LEAST_DOUBT` or more."""
+    doubted = [opinion for opinion in opinions if opinion.doubt >= LEAST_DOUBT]
+    return sorted(doubted, key=lambda opinion: (-opinion.doubt, opinion.note))[:_SINGLED_OUT]
+
+
+def doubts(music: Composition | Melody, opinions: Sequence[Opinion], *, title: str | None = None) -> go.Figure:
+    """Return a piano roll whose notes are coloured by how out of place a network finds them.
+
+    Grey fits, red is out of place; the three most doubted carry a numbered triangle and an outline. A hollow purple
+    note is what the network would rather hear, with a line to the note that it doubts.
+
+    Parameters
+    ----------
+    music : Composition or Melody
+    opinions : sequence of Opinion
+        One a pitched note; notes without one (drums) are drawn in their own grey.
+    title : str, optional
+        Instead of the piece's own.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    piece = as_composition(music)
+    ruler = Ruler(piece, max([piece.end, *(rather.offset for rather in _rathers(opinions))]))
+    if not piece.notes:
+        return _empty_figure(title or piece.title)
+    figure = go.Figure()
+    for index, (track, style) in enumerate(zip(piece.tracks, _styles(piece.tracks), strict=True)):
+        if track.is_drum and track.notes:
+            _draw_track(figure, track, style, ruler, [(track.notes, "")], group=f"track {index}")
+        else:
+            _draw_doubted(figure, track, [opinion for opinion in opinions if opinion.track == index], ruler)
+    _draw_rathers(figure, opinions, piece, ruler)
+    _draw_signs(figure, most_doubted(opinions))
+    pitches = _pitches(piece, None)
+    signs = (opinion.note.pitch + 1 for opinion in most_doubted(opinions))  # room for a triangle above the highest note
+    pitches[False] = sorted({*pitches[False], *signs, *(rather.pitch for rather in _rathers(opinions))})
+    _lay_out(figure, pitches, ruler)
+    figure.update_layout(
+        title=_title(title or piece.title, None) | {"subtitle": {"text": "How out of place a model finds every note"}},
+        coloraxis={
+            "cmin": 0,
+            "cmax": 1,
+            "colorscale": [[place / 2, colour] for place, colour in enumerate(DOUBT_SCALE)],
+            "colorbar": {
+                "tickvals": [0, 0.5, 1],
+                "ticktext": ["fits", "50 %", "out of place"],
+                "thickness": 14,
+                "outlinewidth": 0,
+            },
+        },
+    )
+    return figure
+
+
+def opinion_in_words(opinion: Opinion, ruler: Ruler) -> str:
+    """Return an opinion in words: "G4 at bar 2, beat 3 of 4: out of place 83 %; would rather hear F♯4, 61 %"."""
+    words = f"{opinion.note.name} at {ruler.describe(opinion.note.onset)}: out of place {percent(opinion.doubt)}"
+    if opinion.rather is None:
+        return words
+    length = opinion.rather.duration
+    same = abs(length - opinion.note.duration) < 1e-6
+    lasting = "" if same else f" for {_number(length)} beat{'' if length == 1 else 's'}"
+    return f"{words}; would rather hear {opinion.rather.name}{lasting}, {percent(opinion.rather_probability)}"
+
+
+def percent(probability: float) -> str:
+    """Return "83 %"; below one per cent the first digit that is not 0: "0.03 %"."""
+    shown = 100 * probability
+    return (
+        f"{np.format_float_positional(shown, precision=1, fractional=False, trim='-') if shown < 1 else round(shown)} %"
+    )
+
+
+def _rathers(opinions: Iterable[Opinion]) -> list[Note]:
+    return [opinion.rather for opinion in opinions if opinion.rather is not None]
+
+
+def _draw_doubted(figure: go.Figure, track: Track, opinions: Sequence[Opinion], ruler: Ruler) -> None:
+    if not opinions:
+        return
+    words = [f"<b>{escape(track.name, quote=False)}</b><br>{opinion_in_words(opinion, ruler)}" for opinion in opinions]
+    figure.add_trace(
+        _bars(
+            [opinion.note for opinion in opinions],
+            track,
+            name=escape(track.name, quote=False),
+            showlegend=False,
+            marker={
+                "color": [round(opinion.doubt, 4) for opinion in opinions],
+                "coloraxis": "coloraxis",
+                "line": {"width": 0},
+            },
+            hovertext=words,
+            hoverinfo="text",
+        )
+    )
+
+
+def _draw_rathers(figure: go.Figure, opinions: Sequence[Opinion], piece: Composition, ruler: Ruler) -> None:
+    """Draw what would rather be heard: hollow notes, a line from each to the note it would replace, and hover words."""
+    wished = [opinion for opinion in opinions if opinion.rather is not None]
+    if not wished:
+        return
+    xs: list[float | None] = []
+    ys: list[float | None] = []
+    for opinion in wished:
+        rather, note = opinion.rather, opinion.note
+        assert rather is not None
+        outline_x, outline_y = _outline(rather)
+        xs += [*outline_x, None]
+        ys += [*outline_y, None]
+        if rather.pitch != note.pitch:
+            up = 0.41 if rather.pitch > note.pitch else -0.41
+            x = note.onset + min(note.duration, rather.duration) / 2
+            xs += [x, x, None]
+            ys += [note.pitch + up, rather.pitch - up, None]
+    figure.add_trace(
+        go.Scatter(
+            x=xs,
+            y=ys,
+            mode="lines",
+            line={"color": NETWORK_COLOUR, "width": 1.5},
+            name="would rather hear",
+            legendgroup="rather",
+            hoverinfo="skip",
+        )
+    )
+    figure.add_trace(
+        _bars(
+            _rathers(wished),
+            Track(),
+            name="would rather hear",
+            legendgroup="rather",
+            showlegend=False,
+            marker={"color": "rgba(0,0,0,0)", "line": {"width": 0}},
+            hovertext=[
+                f"<b>{escape(piece.tracks[opinion.track].name, quote=False)}</b><br>{opinion_in_words(opinion, ruler)}"
+                for opinion in wished
+            ],
+            hoverinfo="text",
+        )
+    )
+
+
+def _draw_signs(figure: go.Figure, doubted: Sequence[Opinion]) -> None:
+    if not doubted:
+        return
+    xs: list[float | None] = []
+    ys: list[float | None] = []
+    for opinion in doubted:
+        outline_x, outline_y = _outline(opinion.note)
+        xs += [*outline_x, None]
+        ys += [*outline_y, None]
+    figure.add_trace(
+        go.Scatter(
+            x=xs,
+            y=ys,
+            mode="lines",
+            line={"color": DOUBT_SCALE[-1], "width": 2.5},
+            name="most doubted",
+            legendgroup="doubted",
+            showlegend=False,
+            hoverinfo="skip",
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[opinion.note.onset + opinion.note.duration / 2 for opinion in doubted],
+            y=[opinion.note.pitch + 1.1 for opinion in doubted],
+            mode="markers+text",
+            marker={"symbol": "triangle-down", "size": 20, "color": DOUBT_SCALE[-1], "opacity": 1},
+            text=[f"<b>{place}</b>" for place in range(1, len(doubted) + 1)],
+            textposition="middle center",
+            textfont={"color": _ON_NOTE, "size": 11},
+            name="most doubted",
+            legendgroup="doubted",
+            hoverinfo="skip",
+        )
+    )
+
+
+def _outline(note: Note) -> tuple[list[float], list[float]]:
+    left, right = note.onset, note.offset - min(_GAP, note.duration / 10)
+    low, high = note.pitch - 0.41, note.pitch + 0.41
+    return [left, right, right, left, left], [low, low, high, high, low]
+
+
+# -------------------------------------------------------------------------------- a U-Net from inside
+
+
+class FeatureMap(Protocol):
+    """What one stage of a U-Net holds for a stretch of music.
+
+    Attributes
+    ----------
+    name : str
+        "level 1 down", "level 1 up"; a stage between the two ways has another name.
+    values : ndarray, float32, shape (channels, rows, columns)
+        Row 0 is the lowest.
+    beats : (float, float)
+        The stretch, in beats.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def values(self) -> NDArray[np.float32]: ...  # noqa: D102
+    @property
+    def beats(self) -> tuple[float, float]: ...  # noqa: D102
+
+
+_MAPS_A_STAGE = 4
+_TILE_GAP = 0.08  # of a tile's width
+_PANEL_PIXELS, _HEADING_PIXELS = 104, 44
+_PANELS = ("way down", "way up", "way up, skip connections cut")
+_HEAT = [[0, "rgba(160,58,181,0)"], [0.5, "rgba(160,58,181,0.55)"], [1, NETWORK_COLOUR]]
+
+
+def answer_change(whole: NDArray[np.float32], cut: NDArray[np.float32], *, top: int = 20) -> tuple[float, int]:
+    """Return how alike two maps of probabilities are.
+
+    Returns
+    -------
+    (float, int)
+        Pearson's correlation over all cells (0 where a map is the same everywhere), and how many of the `top` likeliest
+        cells of the first are among those of the second.
+    """
+    first, second = whole.ravel().astype(np.float64), cut.ravel().astype(np.float64)
+    spread = first.std() * second.std()
+    correlation = 0.0 if spread == 0 else float(((first - first.mean()) * (second - second.mean())).mean() / spread)
+    likeliest = (set(np.argsort(-values, kind="stable")[:top].tolist()) for values in (first, second))
+    return correlation, len(set.intersection(*likeliest))
+
+
+def most_active(values: NDArray[np.float32], most: int = _MAPS_A_STAGE) -> list[int]:
+    """Return the channels whose values vary most over the stretch (standard deviation), most active first.
+
+    A channel that is high everywhere says nothing of the music, so it does not count as active.
+    """
+    spread = values.reshape(len(values), -1).std(axis=1)
+    return np.argsort(-spread, kind="stable")[:most].tolist()
+
+
+def feature_maps(
+    whole: Sequence[FeatureMap],
+    cut: Sequence[FeatureMap],
+    answers: tuple[NDArray[np.float32], NDArray[np.float32]],
+    notes: Sequence[tuple[float, float, float]],
+    *,
+    lowest_pitch: int,
+    title: str,
+) -> go.Figure:
+    """Return a U-Net seen from inside: the most active maps of each stage, and what is left without skip connections.
+
+    Stages stand as in the U: the way down on the left, the way up in the middle, level beside level; on the right the
+    way up once more with the skip connections cut, the same channels on the same scale of colour. Beneath stands the
+    answer: how likely adding a note is right in each cell, with skip connections and without.
+
+    Parameters
+    ----------
+    whole, cut : sequence of FeatureMap
+        The stages in order, with the skip connections and without; a stage is found again by its name.
+    answers : (ndarray, ndarray), float32, shape (pitches, steps)
+        P(adding a note is right), with the skip connections and without.
+    notes : sequence of (float, float, float)
+        The notes of the stretch, drawn as outlines over the answers: first column, row, last column (exclusive).
+    lowest_pitch : int
+        The MIDI pitch of row 0 of the answers.
+    title : str
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    without = {stage.name: stage for stage in cut}
+    rows = _rows_of_the_u(whole)
+    place = next((row for row, stages in enumerate(rows) if 1 not in stages), len(rows))  # of the answers: under the U
+    count = max(len(rows), place + 2)
+    figure = go.Figure()
+    panel = _Panels(figure, count)
+    for row, stages in enumerate(rows):
+        for column, stage in stages.items():
+            channels = most_active(stage.values)
+            strongest = float(np.abs(stage.values[channels]).max()) or 1.0
+            panel.draw(row, column, stage.values[channels] / strongest, f"{stage.name}, {_PANELS[column]}")
+            panel.say(row, column, _stage_heading(stage))
+            if column == 1:
+                other = without[stage.name].values[channels] / strongest
+                panel.draw(row, 2, np.clip(other, -1, 1), f"{stage.name}, {_PANELS[2]}")
+                panel.say(row, 2, f"{stage.name}, skips cut")
+    scale = float(max(answers[0].max(), answers[1].max(), 1e-6))
+    for column, answer in ((1, answers[0]), (2, answers[1])):
+        panel.draw(place, column, answer[None] / scale, "adding a note is right", unit=scale, to=count)
+        panel.outline(notes)
+        panel.name_octaves(lowest_pitch, len(answer))
+        panel.say(place, column, f"<b>the answer</b>: add a note here?{', skips cut' if column == 2 else ''}")
+    figure.update_layout(
+        template="none",
+        height=panel.total + 100,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": INK, "size": 11},
+        margin={"l": 16, "r": 16, "t": 72, "b": 28},
+        hoverlabel={"align": "left"},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": INK, "activecolor": TRACK_COLOURS[0]},
+        title=_title(title, None)
+        | {
+            "subtitle": {
+                "text": "Each small picture is one channel: time to the right, pitch upwards; full colour is strongest"
+            }
+        },
+    )
+    return figure
+
+
+def _rows_of_the_u(stages: Sequence[FeatureMap]) -> list[dict[int, FeatureMap]]:
+    """Return the stages by row and column: a level a row, the way down in column 0, up in 1; others stand below."""
+    levels: dict[str, dict[int, FeatureMap]] = {}
+    between: list[dict[int, FeatureMap]] = []
+    for stage in stages:
+        match = re.search(r"level (\d+) (down|up)", stage.name)
+        if match is None:
+            between.append({0: stage})
+        else:
+            levels.setdefault(match[1], {})[0 if match[2] == "down" else 1] = stage
+    return [*(levels[number] for number in sorted(levels, key=int)), *between]
+
+
+def _stage_heading(stage: FeatureMap) -> str:
+    channels, rows, columns = stage.values.shape
+    return f"<b>{escape(stage.name, quote=False)}</b>: {channels} channels of {rows} × {columns}"
+
+
+class _Panels:
+    """Places panels of tiles on a grid of three columns; every panel has a pair of axes of its own."""
+
+    def __init__(self, figure: go.Figure, rows: int) -> None:
+        self.figure, self.total, self.count = figure, rows * (_HEADING_PIXELS + _PANEL_PIXELS), 0
+
+    def _domain(self, row: int, column: int, to: int) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the place of a panel that starts in a row and ends above row `to`, in shares of the figure."""
+        both = _HEADING_PIXELS + _PANEL_PIXELS
+        left = column * 0.345
+        return (left, left + 0.31), (
+            max(0.0, 1 - to * both / self.total),
+            1 - (row * both + _HEADING_PIXELS) / self.total,
+        )
+
+    def draw(
+        self,
+        row: int,
+        column: int,
+        tiles: NDArray[np.float32],
+        name: str,
+        *,
+        unit: float | None = None,
+        to: int | None = None,
+    ) -> None:
+        """Draw maps side by side as one heat map, with a frame round each, down to row `to` (the next).
+
+        `tiles` has shape (tiles, rows, columns) and lies in −1…1; a negative value is shown by its size. `unit`, the
+        value of 1, is told on hovering; without it, values are relative to the strongest of the panel.
+        """
+        self.count += 1
+        number = "" if self.count == 1 else str(self.count)
+        across, down = self._domain(row, column, to or row + 1)
+        count, rows, columns = tiles.shape
+        gap = max(1, round(_TILE_GAP * columns)) if count > 1 else 0
+        picture = np.full((rows, count * columns + (count - 1) * gap), np.nan)
+        for index, tile in enumerate(tiles):
+            start = index * (columns + gap)
+            picture[:, start : start + columns] = np.abs(tile) * (unit or 1)
+            self._frame(number, start - 0.5, start + columns - 0.5, rows)
+        told = "%{z:.1%}" if unit else "%{z:.2f} of the strongest"
+        self.figure.add_trace(
+            go.Heatmap(
+                z=[[None if np.isnan(value) else float(f"{value:.3g}") for value in line] for line in picture],
+                zmin=0,
+                zmax=unit or 1,
+                colorscale=_HEAT,
+                showscale=False,
+                xaxis=f"x{number}",
+                yaxis=f"y{number}",
+                name=name,
+                hovertemplate=f"{escape(name, quote=False)}<br>{told}<extra></extra>",
+                hoverongaps=False,
+            )
+        )
+        plain = {"visible": False, "fixedrange": True}
+        self.figure.update_layout(
+            {
+                f"xaxis{number}": {
+                    **plain,
+                    "domain": across,
+                    "anchor": f"y{number}",
+                    "range": (-0.5, picture.shape[1] - 0.5),
+                },
+                f"yaxis{number}": {**plain, "domain": down, "anchor": f"x{number}", "range": (-0.5, rows - 0.5)},
+            }
+        )
+
+    def _frame(self, number: str, left: float, right: float, rows: int) -> None:
+        self.figure.add_shape(
+            type="rect", layer="above", xref=f"x{number}", yref=f"y{number}", x0=left, x1=right, y0=-0.5, y1=rows - 0.5,
+            line={"color": INK, "width": 0.7},
+        )  # fmt: skip
+
+    def outline(self, notes: Sequence[tuple[float, float, float]]) -> None:
+        """Draw notes as outlines over the panel drawn last."""
+        xs: list[float | None] = []
+        ys: list[float | None] = []
+        for first, row, end in notes:
+            xs += [first - 0.5, end - 0.5, end - 0.5, first - 0.5, first - 0.5, None]
+            ys += [row - 0.5, row - 0.5, row + 0.5, row + 0.5, row - 0.5, None]
+        self.figure.add_trace(
+            go.Scatter(
+                x=xs, y=ys, xaxis=f"x{self.count}", yaxis=f"y{self.count}", mode="lines", hoverinfo="skip",
+                showlegend=False, line={"color": TRACK_COLOURS[0], "width": 1.2},
+            )
+        )  # fmt: skip
+
+    def name_octaves(self, lowest_pitch: int, rows: int) -> None:
+        """Write every C beside the panel drawn last."""
+        octaves = [row for row in range(rows) if (lowest_pitch + row) % 12 == 0]
+        named = [pitch_name(lowest_pitch + row) for row in octaves]
+        axis = {"visible": True, "tickvals": octaves, "ticktext": named, "ticks": "", "ticklabelstandoff": 3}
+        self.figure.update_layout({f"yaxis{self.count}": {**_LANE_AXIS, **axis}})
+
+    def say(self, row: int, column: int, words: str) -> None:
+        """Write a heading over a panel."""
+        (left, _), (_, top) = self._domain(row, column, row + 1)
+        place = {"xref": "paper", "yref": "paper", "x": left, "y": top, "xanchor": "left", "yanchor": "bottom"}
+        self.figure.add_annotation(text=words, showarrow=False, font={"color": INK, "size": 12}, align="left", **place)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from deepcomposer_lab.doctor import Check
     from deepcomposer_lab.library import SavedComposition
+    from deepcomposer_lab.plots import Ruler
+    from deepcomposer_lab.widgets.edit_scrubber import EditHistory, EditScrubber, Opinions, RollNote, Sound
 
 _FONT = "font-family: var(--jp-ui-font-family, sans-serif); font-size: var(--jp-ui-font-size1, 13px)"
 _INK = "color: var(--jp-ui-font-color1, inherit)"
@@ -282,7 +284,8 @@ def compose(
     progress : callable (done, total), optional
         Called after every step; without it, a notebook shows a bar.
     **parameters
-        The technique's own, under their public names, and `seed`.
+        The technique's own, under their public names, and `seed`; for "ar-cnn" also `keep_melody=True`,
+        `locked=[Span(start, end)]` and `choir=True`, as `ARCNN.compose` tells.
 
     Raises
     ------
@@ -295,7 +298,7 @@ def compose(
     _, _, own_model = find_technique(technique)
     with _Status(piece.title) as status:
         loaded = _load_technique(technique, model or own_model)
-        composition: Composition = loaded.compose(piece, progress=progress or status.progress, **parameters)
+        composition: Composition = loaded.compose(music, progress=progress or status.progress, **parameters)
         told = _kept_or_told(composition, piece) if save else ""
         status.finish(f"Composed “{composition.title}” with {technique}.", told)
     return composition
@@ -356,14 +359,14 @@ class _Status:
 
     _SECONDS_BETWEEN_UPDATES = 0.1
 
-    def __init__(self, title: str) -> None:
-        self.title, self.handle, self.shown_at = title, None, 0.0
+    def __init__(self, title: str, first: str = "Loading the model …") -> None:
+        self.title, self.first, self.handle, self.shown_at = title, first, None, 0.0
 
     def __enter__(self) -> _Status:
         if _is_notebook():
             from IPython.display import display
 
-            self.handle = display(self._bundle("Loading the model …"), raw=True, display_id=True)
+            self.handle = display(self._bundle(self.first), raw=True, display_id=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -387,6 +390,305 @@ class _Status:
     def _bundle(self, words: str, before: str = "") -> dict[str, str]:
         html = f'<div role="status" style="{_FONT}; {_INK}">{before}{escape(words)}</div>'
         return {"text/plain": words, "text/html": html}
+
+
+# -------------------------------------------------------------------------------- watch it think
+
+
+def show_edits(run: Any) -> EditScrubber:
+    """Return a scrubber through the edits of a run: what stood after each, what the model thought, and its sound.
+
+    A slider goes from 0, the input, to the last edit. Added notes grow in, removed ones fade; over the roll lies how
+    right the model found every possible edit, filled cells for adding, crosses for removing. Keys: left and right
+    arrow, page up and down (ten edits), home, end, space to play, H to hear what stands, escape to leave.
+
+    Parameters
+    ----------
+    run : Session
+        `bach.steps(melody, seed=7)`; one that has not been run to its end is, now, with a progress bar.
+
+    Returns
+    -------
+    EditScrubber
+        A widget; `.position` is the number of edits shown as made.
+
+    Raises
+    ------
+    TypeError
+        When it is no run.
+
+    Lesson: notebooks/08_ar_cnn.ipynb.
+    """
+    from deepcomposer_lab import plots
+    from deepcomposer_lab.widgets.edit_scrubber import EditScrubber
+
+    if not hasattr(run, "edits") or not hasattr(run, "composition_at"):
+        raise TypeError(
+            f"show_edits goes through a run, such as bach.steps(melody, seed=7); got a {type(run).__name__}. "
+            "Two pieces are compared by dc.show(melody, composition)."
+        )
+    _run_to_its_end(run)
+    result = run.composition()
+    history = _edit_history(run, plots.Ruler(run.input, max(run.input.end, result.end)))
+    added = sum(edit.adds for edit in history.edits)
+    summary = (
+        f"{run.input.title}: {counted(len(history.edits), 'edit')} (seed {run.seed}), "
+        f"{added} added and {len(history.edits) - added} removed a note."
+    )
+    still = plots.still(run.input, result)
+    return EditScrubber(history, hear=lambda edits: _sound_after(run, edits), still=still, summary=summary)
+
+
+def _run_to_its_end(run: Any) -> None:
+    if run.finished or len(run.edits) >= run.iterations:
+        return
+    with _Status(run.input.title, "Composing …") as status:
+        for _ in run:
+            status.progress(len(run.edits), run.iterations)
+        status.finish(f"The model made {counted(len(run.edits), 'edit')}.")
+
+
+def _edit_history(run: Any, ruler: Ruler) -> EditHistory:
+    """Translate a run into what the scrubber shows."""
+    from deepcomposer_lab.widgets.edit_scrubber import EditHistory, ShownEdit
+
+    piece: Composition = run.input
+    notes, touched = _notes_by_edit(piece, run.edits)
+    edits = [
+        ShownEdit(
+            adds=edit.kind == "add",
+            note=index,
+            right=right,
+            words=f"{_edit_in_words(edit, ruler, 'drawn with ')}.",
+            runner_up=_beside_the_edit(edit, right, ruler),
+            opinions=_opinions(edit.map),
+        )
+        for edit, index, right in zip(run.edits, touched, _found_right(run), strict=True)
+    ]
+    drums = " The drums sound along and are not edited." if any(t.is_drum and t.notes for t in piece.tracks) else ""
+    count = sum(len(track.notes) for track in piece.tracks if not track.is_drum)
+    return EditHistory(
+        title=piece.title,
+        tracks=[track.name for track in piece.tracks],
+        notes=notes,
+        edits=edits,
+        bars=list(zip(ruler.starts, range(ruler.first_number, ruler.first_number + len(ruler.starts)), strict=True)),
+        beats=ruler.beats(),
+        end=ruler.end,
+        step_beats=1 / run.edits[0].map.steps_per_beat if run.edits else 0.25,
+        start=f"The input, before any edit: {counted(count, 'note')}.{drums}",
+        ending=(
+            "After this the model found nothing left to mend."
+            if run.finished
+            else "This was the last of the sampling iterations."
+        ),
+    )
+
+
+def _notes_by_edit(piece: Composition, edits: Sequence[Any]) -> tuple[list[RollNote], list[int]]:
+    """Return every pitched note that ever stood, with the edits between which it did, and the note of each edit.
+
+    A note of the input that is removed and comes back is two notes here, one after the other.
+    """
+    from dataclasses import replace
+
+    from deepcomposer_lab.widgets.edit_scrubber import RollNote
+
+    tracks = [(index, track) for index, track in enumerate(piece.tracks) if not track.is_drum]
+    notes = [RollNote(note, index) for index, track in tracks for note in track.notes]
+    touched = []
+    for number, edit in enumerate(edits, start=1):
+        same = [
+            index
+            for index, known in enumerate(notes)
+            if known.note == edit.note and (known.track is not None) is edit.from_input
+        ]
+        if edit.kind == "add":
+            notes.append(RollNote(edit.note, notes[same[-1]].track if edit.from_input else None, came=number))
+            touched.append(len(notes) - 1)
+        else:
+            standing = [index for index in same if notes[index].went is None][-1]
+            notes[standing] = replace(notes[standing], went=number)
+            touched.append(standing)
+    return notes, touched
+
+
+def _edit_in_words(edit: Any, ruler: Ruler, share: str = "") -> str:
+    """Return "add G4 (1 beat) at bar 3, beat 2 of 4, 12 %"; the figure is its share among all possible edits."""
+    from deepcomposer_lab.plots import percent
+
+    if edit.note is None:
+        return f"stop, {percent(edit.probability)}"
+    length = f"{edit.note.duration:.2f}".rstrip("0").rstrip(".")
+    lasting = f"{length} beat{'' if length == '1' else 's'}"
+    place = ruler.describe(edit.note.onset)
+    return f"{edit.kind} {edit.note.name} ({lasting}) at {place}, {share}{percent(edit.probability)}"
+
+
+def _beside_the_edit(edit: Any, right: float, ruler: Ruler) -> str:
+    from deepcomposer_lab.plots import percent
+
+    sure = f"By itself the model found it right with {percent(right)}."
+    return sure if edit.runner_up is None else f"{sure} Runner-up: {_edit_in_words(edit.runner_up, ruler)}."
+
+
+def _found_right(run: Any) -> list[float]:
+    """Return P(right) of every edit, as the network thought when it was drawn."""
+    found = []
+    for edit in run.edits:
+        step, pitch, _ = run.grid.place(edit.note)
+        row = int(run.technique.encoding.row(pitch))
+        found.append(float(edit.map.dense()[row, min(step, edit.map.steps - 1)]))
+    return found
+
+
+def _opinions(probabilities: Any) -> Opinions:
+    import numpy as np
+
+    from deepcomposer_lab.widgets.edit_scrubber import Opinions
+
+    values = probabilities.dense()
+    rows, steps = np.nonzero(values)
+    return Opinions(
+        beats=(steps - probabilities.lead) / probabilities.steps_per_beat,
+        pitches=rows + probabilities.lowest_pitch,
+        probabilities=values[rows, steps],
+        removes=probabilities.starts[rows, steps],
+    )
+
+
+def _sound_after(run: Any, edits: int) -> Sound:
+    """Render what stood after some edits, with the seconds at which its beats sound."""
+    from deepcomposer_lab.widgets.edit_scrubber import Sound
+
+    piece = run.composition_at(edits)
+    player = play(piece)
+    start = _silent_beats(piece)
+    before = beats_to_seconds(piece.tempos, start)
+    knots = [start, *(tempo.onset for tempo in piece.tempos if start < tempo.onset < piece.end), piece.end]
+    clock = [(beats_to_seconds(piece.tempos, beat) - before, beat) for beat in knots]
+    return Sound(player.mime, player.data, clock, player.remark)
+
+
+def explain(music: Composition | Melody, model: str = "autoregressive_cnn_bach") -> Picture:
+    """Return a picture of how out of place a model finds every note, and of what it would rather hear.
+
+    Notes are coloured from grey (fits) to red (out of place); the three most doubted have a numbered triangle. A
+    hollow purple note is what the model would rather hear, once the doubted note is gone. Hovering tells the figures.
+
+    Parameters
+    ----------
+    music : Composition or Melody
+    model : str
+        An AR-CNN model by name.
+
+    Raises
+    ------
+    TypeError
+        When `music` is not music.
+    ValueError
+        When there is no pitched note, or no such model.
+
+    Lesson: notebooks/08_ar_cnn.ipynb.
+    """
+    from deepcomposer_lab import plots
+
+    piece = as_composition(music)
+    opinions = _load_technique("ar-cnn", model).opinions(piece)
+    sentences = [_doubts_in_words(piece, opinions)]
+    if any(track.is_drum and track.notes for track in piece.tracks):
+        sentences.append("The drums are not judged.")
+    return Picture(plots.doubts(piece, opinions), sentences)
+
+
+def _doubts_in_words(piece: Composition, opinions: Sequence[Any]) -> str:
+    """Name the three most doubted notes in a sentence."""
+    from deepcomposer_lab import plots
+
+    ruler = plots.Ruler(piece, piece.end)
+    doubted = plots.most_doubted(opinions)
+    if not doubted:
+        highest = max(opinions, key=lambda opinion: opinion.doubt)
+        return f"The model finds every note in place; it doubts most {plots.opinion_in_words(highest, ruler)}."
+    told = "; ".join(
+        f"({place}) {plots.opinion_in_words(opinion, ruler).replace('; ', ', ')}"
+        for place, opinion in enumerate(doubted, start=1)
+    )
+    return f"Most out of place: {told}."
+
+
+def show_features(music: Composition | Melody, bar: int = 0, model: str = "autoregressive_cnn_bach") -> Picture:
+    """Return a picture of a model's U-Net from inside, for one bar, and of what its skip connections carry.
+
+    On the left the most active feature maps of every level on the way down, in the middle those on the way up, on the
+    right the same with the skip connections cut; beneath, where the model would add a note, with them and without.
+
+    Parameters
+    ----------
+    music : Composition or Melody
+    bar : int
+        Counted from 0, as in `Composition.bars`.
+    model : str
+        An AR-CNN model by name.
+
+    Raises
+    ------
+    TypeError
+        When `music` is not music.
+    ValueError
+        When there is no such bar, no pitched note, or no such model.
+
+    Lesson: notebooks/08_ar_cnn.ipynb.
+    """
+    from deepcomposer_lab import plots
+
+    piece = as_composition(music)
+    technique = _load_technique("ar-cnn", model)
+    whole, cut = (technique.feature_maps(piece, bar=bar, skips=skips) for skips in (True, False))
+    notes = _notes_in_cells(piece, technique.encoding, whole[-1].beats)
+    answers = tuple(_add_probabilities(technique, maps[-1], notes) for maps in (whole, cut))
+    correlation, stay = plots.answer_change(*answers)
+    ruler = plots.Ruler(piece, piece.end)
+    number = bar + ruler.first_number
+    title = f"{piece.title}, bar {number}: the U-Net from inside"
+    lowest = technique.encoding.lowest_pitch
+    figure = plots.feature_maps(whole, cut, answers, notes, lowest_pitch=lowest, title=title)
+    return Picture(
+        figure,
+        [
+            f"With the skip connections cut, {stay} of the 20 likeliest additions in bar {number} stay; "
+            f"the correlation of the two answers is {correlation:.2f} (1 would be no change)."
+        ],
+    )
+
+
+def _notes_in_cells(piece: Composition, encoding: Any, beats: tuple[float, float]) -> list[tuple[int, int, int]]:
+    """Return the pitched notes that sound in a stretch: first step within it, row, and the step where they end."""
+    per_beat = encoding.steps_per_beat
+    width = round((beats[1] - beats[0]) * per_beat)
+    cells = []
+    for note in (note for track in piece.tracks if not track.is_drum for note in track.notes):
+        first, end = (round((beat - beats[0]) * per_beat) for beat in (note.onset, note.offset))
+        if first < width and end > 0:
+            cells.append((max(0, first), int(encoding.row(note.pitch)), min(width, end)))
+    return cells
+
+
+def _add_probabilities(technique: Any, finest: Any, notes: Sequence[tuple[int, int, int]]) -> Any:
+    """Return P(adding a note is right) from the finest level's features, float32, shape (pitches, steps).
+
+    The network's edit head is a 1 × 1 convolution: it reads each cell by itself, so a bar's features are enough. Where
+    a note starts there is nothing to add.
+    """
+    import torch
+
+    network = technique.network
+    with torch.inference_mode():
+        logits = network.unfold_time(network.edit_head(torch.from_numpy(finest.values)[None]))
+        added = torch.sigmoid(logits[0, 0]).float().numpy()
+    for first, row, _ in notes:
+        added[row, first] = 0
+    return added
 
 
 # -------------------------------------------------------------------------------- export

@@ -1,10 +1,14 @@
 import json
 import re
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from deepcomposer_lab import plots
-from deepcomposer_lab.music.composition import Composition, Track
+from deepcomposer_lab.music.composition import Composition, Track, as_composition
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.metre import MetreChange
 from deepcomposer_lab.music.note import Note
@@ -286,3 +290,238 @@ class TestRuler:
         figure = plots.piano_roll(MELODY.with_notes([*MELODY.notes, Note(9, 60, 1)]), MELODY)
         assert figure.layout.xaxis.range == (0, 12)
         assert "bar 3, beat 2 of 4" in hover(figure, 9, 60)
+
+
+@dataclass(frozen=True)
+class Doubted:
+    """An opinion of a note, as a technique gives it."""
+
+    track: int
+    note: Note
+    doubt: float
+    rather: Note | None = None
+    rather_probability: float = 0.0
+
+
+class TestDoubts:
+    PIECE = Composition(
+        [
+            Track([Note(0, 60, 1), Note(1, 62, 1), Note(2, 64, 2), Note(4, 65, 4)], "Melody"),
+            Track([Note(0, 36, 1)], "Drums", is_drum=True),
+            Track([Note(0, 48, 4)], "Bass"),
+        ],
+        title="Slips",
+    )
+    OPINIONS = (
+        Doubted(0, Note(0, 60, 1), 0.05),
+        Doubted(0, Note(1, 62, 1), 0.83, Note(1, 66, 1), 0.61),
+        Doubted(0, Note(2, 64, 2), 0.3, Note(2, 64, 1), 0.004),
+        Doubted(0, Note(4, 65, 4), 0.95),
+        Doubted(2, Note(0, 48, 4), 0.21),
+    )
+
+    def test_every_note_has_the_colour_of_its_doubt(self):
+        figure = plots.doubts(self.PIECE, self.OPINIONS)
+        coloured = [trace for trace in figure.data if trace.marker.coloraxis]
+        found = {
+            (onset, pitch): doubt
+            for trace in coloured
+            for onset, pitch, doubt in zip(trace.base, trace.y, trace.marker.color, strict=True)
+        }
+        assert found == {(o.note.onset, o.note.pitch): o.doubt for o in self.OPINIONS}
+        axis = figure.layout.coloraxis
+        assert (axis.cmin, axis.cmax) == (0, 1)
+        assert list(axis.colorbar.ticktext) == ["fits", "50 %", "out of place"]
+        assert [colour for _, colour in axis.colorscale] == list(plots.DOUBT_SCALE)
+
+    @pytest.mark.parametrize("ground", [plots.LIGHT_GROUND, plots.DARK_GROUND])
+    def test_every_step_of_the_scale_stands_out_on_both_grounds(self, ground):
+        channels = [[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in plots.DOUBT_SCALE]
+        for first, second in pairwise(channels):
+            for share in np.linspace(0, 1, 11):
+                mixed = [round(a + share * (b - a)) for a, b in zip(first, second, strict=True)]
+                assert contrast("#" + "".join(f"{channel:02x}" for channel in mixed), ground) >= 3
+        assert contrast("#ffffff", plots.DOUBT_SCALE[-1]) >= 4.5  # the number in its triangle
+
+    def test_hovering_tells_the_doubt_and_the_wish(self):
+        words = hover(plots.doubts(self.PIECE, self.OPINIONS), 1, 62)
+        assert "D4 at bar 1, beat 2 of 4: out of place 83 %; would rather hear F♯4, 61 %" in words
+        words = hover(plots.doubts(self.PIECE, self.OPINIONS), 0, 60)
+        assert words.endswith("C4 at bar 1, beat 1 of 4: out of place 5 %")
+
+    def test_another_duration_is_told_as_such(self):
+        words = plots.opinion_in_words(self.OPINIONS[2], plots.Ruler(self.PIECE, 8))
+        assert words.endswith("would rather hear E4 for 1 beat, 0.4 %")
+
+    def test_the_three_most_doubted_carry_a_number(self):
+        doubted = plots.most_doubted(self.OPINIONS)
+        assert [opinion.doubt for opinion in doubted] == [0.95, 0.83, 0.3]
+        scattered = [trace for trace in plots.doubts(self.PIECE, self.OPINIONS).data if trace.type == "scatter"]
+        (signs,) = [trace for trace in scattered if trace.mode == "markers+text"]
+        assert list(signs.text) == ["<b>1</b>", "<b>2</b>", "<b>3</b>"]
+        assert list(signs.x) == [6, 1.5, 3]
+        assert signs.marker.symbol == "triangle-down"
+
+    def test_what_hardly_is_doubted_is_not_singled_out(self):
+        calm = [Doubted(0, Note(0, 60, 1), 0.19), Doubted(0, Note(1, 62, 1), 0.2)]
+        assert plots.most_doubted(calm) == calm[1:]
+        figure = plots.doubts(MELODY, [Doubted(0, note, 0.1) for note in MELODY.notes])
+        assert [trace.type for trace in figure.data] == ["bar"]
+
+    def test_a_ghost_stands_where_the_wish_would(self):
+        figure = plots.doubts(self.PIECE, self.OPINIONS)
+        outline, hidden = [trace for trace in figure.data if trace.name == "would rather hear"]
+        assert outline.line.color == plots.NETWORK_COLOUR
+        corners = {(x, round(y)) for x, y in zip(outline.x, outline.y, strict=True) if x is not None}
+        assert {(1, 66), (2, 64)} <= corners
+        assert (1.5, 62) in corners  # the line to the note it would replace
+        assert list(zip(hidden.base, hidden.y, strict=True)) == [(1, 66), (2, 64)]
+        low, high = figure.layout.yaxis.range
+        assert low < 48
+        assert high > 66
+
+    def test_drums_are_drawn_and_not_judged(self):
+        figure = plots.doubts(self.PIECE, self.OPINIONS)
+        (drums,) = [trace for trace in figure.data if trace.name == "✚ Drums"]
+        assert drums.marker.color == plots.DRUM_COLOUR
+        assert drums.yaxis == "y2"
+
+    def test_nothing_to_judge_is_said(self):
+        assert plots.doubts(Melody(title="Blank"), []).layout.annotations[0].text == "No notes yet."
+
+
+class TestPercent:
+    @pytest.mark.parametrize(
+        ("probability", "words"),
+        [(0, "0 %"), (0.000123, "0.01 %"), (0.0046, "0.5 %"), (0.01, "1 %"), (0.126, "13 %"), (1, "100 %")],
+    )
+    def test_as_people_say_it(self, probability, words):
+        assert plots.percent(probability) == words
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a U-Net, as a technique gives it."""
+
+    name: str
+    values: np.ndarray
+    beats: tuple[float, float] = (4.0, 8.0)
+
+
+def stages(scale=1.0):
+    random = np.random.default_rng(0)
+    shapes = {"level 1 down": (3, 8, 4), "level 2 down": (5, 4, 2), "trunk": (2, 4, 2), "level 1 up": (6, 8, 4)}
+    return [
+        Stage(name, (random.random(shape) * (scale if name.endswith("up") else 1)).astype(np.float32))
+        for name, shape in shapes.items()
+    ]
+
+
+class TestFeatures:
+    ANSWERS = (np.eye(8, 16, dtype=np.float32) * 0.5, np.full((8, 16), 0.25, dtype=np.float32))
+
+    def figure(self, whole=None, cut=None):
+        whole, cut = whole or stages(), cut or stages(0.1)
+        return plots.feature_maps(whole, cut, self.ANSWERS, [(2, 3, 6)], lowest_pitch=58, title="Bar 2")
+
+    def maps(self, figure):
+        return {trace.name: trace for trace in figure.data if trace.type == "heatmap" and "adding" not in trace.name}
+
+    def test_the_most_active_channels_are_those_that_vary_most(self):
+        values = np.zeros((4, 2, 2), dtype=np.float32)
+        values[0] = 9  # high, and the same everywhere
+        values[1] = [[0, 1], [0, 1]]
+        values[3] = [[0, 5], [-5, 0]]
+        assert plots.most_active(values) == [3, 1, 0, 2]
+        assert plots.most_active(values, 1) == [3]
+
+    def test_every_stage_is_drawn_and_the_way_up_twice(self):
+        figure = self.figure()
+        assert list(self.maps(figure)) == [
+            "level 1 down, way down", "level 1 up, way up", "level 1 up, way up, skip connections cut",
+            "level 2 down, way down", "trunk, way down",
+        ]  # fmt: skip
+        headings = [annotation.text for annotation in figure.layout.annotations]
+        assert "<b>level 2 down</b>: 5 channels of 4 × 2" in headings
+        assert "level 1 up, skips cut" in headings
+
+    def test_a_picture_holds_the_values_of_its_channels(self):
+        """Side by side, most active first, parted by a gap, in shares of the strongest."""
+        [stage, *rest] = stages()
+        order = plots.most_active(stage.values)
+        drawn = np.array(self.maps(self.figure([stage, *rest]))["level 1 down, way down"].z, dtype=float)
+        assert drawn.shape == (8, 3 * 4 + 2)
+        assert np.isnan(drawn[:, [4, 9]]).all()
+        for place, channel in enumerate(order):
+            expected = stage.values[channel] / stage.values.max()
+            np.testing.assert_allclose(drawn[:, 5 * place : 5 * place + 4], expected, rtol=1e-2)
+
+    def test_cut_and_whole_show_the_same_channels_on_one_scale(self):
+        maps = self.maps(self.figure())
+        whole = np.array(maps["level 1 up, way up"].z, dtype=float)
+        cut = np.array(maps["level 1 up, way up, skip connections cut"].z, dtype=float)
+        np.testing.assert_allclose(cut, whole * 0.1, rtol=2e-2)
+        assert np.nanmax(whole) == 1
+
+    def test_both_answers_stand_on_one_scale_with_the_notes_over_them(self):
+        figure = self.figure()
+        answers = [trace for trace in figure.data if "adding" in (trace.name or "")]
+        assert [trace.zmax for trace in answers] == [0.5, 0.5]
+        np.testing.assert_allclose(np.array(answers[0].z, dtype=float), self.ANSWERS[0])
+        np.testing.assert_allclose(np.array(answers[1].z, dtype=float), 0.25)
+        outlines = [trace for trace in figure.data if trace.type == "scatter"]
+        assert [(trace.xaxis, trace.yaxis) for trace in outlines] == [(t.xaxis, t.yaxis) for t in answers]
+        assert list(outlines[0].x) == [1.5, 5.5, 5.5, 1.5, 1.5, None]
+        assert list(outlines[0].y) == [2.5, 2.5, 3.5, 3.5, 2.5, None]
+        axis = figure.layout[outlines[0].yaxis.replace("y", "yaxis")]
+        assert dict(zip(axis.ticktext, axis.tickvals, strict=True)) == {"C4": 2}
+
+    def test_panels_do_not_overlap(self):
+        figure = self.figure()
+        boxes = []
+        for trace in figure.data:
+            if trace.type == "heatmap":
+                axes = [figure.layout[f"{axis[0]}axis{axis[1:]}"].domain for axis in (trace.xaxis, trace.yaxis)]
+                boxes.append(tuple(axes))
+        assert len(boxes) == len(set(boxes)) == 7
+        for (x, y), (other_x, other_y) in combinations(boxes, 2):
+            assert x[1] <= other_x[0] or other_x[1] <= x[0] or y[1] <= other_y[0] or other_y[1] <= y[0]
+
+    def test_the_change_of_the_answer_in_numbers(self):
+        random = np.random.default_rng(1)
+        first, second = random.random((2, 6, 10)).astype(np.float32)
+        correlation, stay = plots.answer_change(first, second, top=7)
+        assert correlation == pytest.approx(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+        assert stay == sum(i in np.argsort(second.ravel())[-7:] for i in np.argsort(first.ravel())[-7:])
+        assert plots.answer_change(first, first) == (pytest.approx(1), 20)
+        assert plots.answer_change(first, np.zeros_like(first))[0] == 0
+
+
+class TestStill:
+    def drawn(self, *music):
+        return ElementTree.fromstring(plots.still(*(as_composition(piece) for piece in music)))
+
+    def test_added_kept_and_removed_differ_by_form(self):
+        svg = self.drawn(MELODY, HARMONY)
+        boxes = svg.findall(".//{*}rect[@stroke]")
+        assert [box.get("fill-opacity") for box in boxes] == ["0.28", "0.28", "1"]  # two kept, the alto; no drums
+        assert [box.get("fill") for box in boxes] == [plots.TRACK_COLOURS[0]] * 2 + [plots.TRACK_COLOURS[1]]
+        assert len(svg.findall(".//{*}path[@stroke='#ffffff']")) == 1  # the plus sign
+        (removed,) = svg.findall(".//{*}path[@stroke-dasharray]")
+        assert removed.get("stroke") == plots.INK
+        assert svg.find("{*}title").text == "Harmony"
+        assert "3 notes added (+), 1 removed (dashed), 2 kept (pale)." in svg.find("{*}desc").text
+
+    def test_a_note_lies_where_it_sounds(self):
+        box, *_ = self.drawn(MELODY, MELODY.transpose(12)).findall(".//{*}rect[@stroke]")
+        ends = [float(path.get("d").split()[0][1:]) for path in self.drawn(MELODY, MELODY).findall(".//{*}path")]
+        assert float(box.get("x")) == pytest.approx(ends[0], abs=0.1)  # the first note begins with the first bar
+        whole = float(self.drawn(MELODY, MELODY).get("width")) - ends[0]
+        assert float(box.get("width")) == pytest.approx(whole / 4 - 1, abs=0.1)  # a quarter of the only bar
+
+    def test_titles_with_markup_are_shown_as_they_are(self):
+        piece = Composition([Track([Note(0, 60, 1)])], title="<A> & B")
+        assert self.drawn(piece, piece).find("{*}title").text == "<A> & B"
+
+    def test_nothing_at_all_is_still_a_picture(self):
+        assert self.drawn(Melody(), Melody()).tag.endswith("svg")

@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -20,6 +21,7 @@ from deepcomposer_lab.music.midi import read_midi
 from deepcomposer_lab.music.musicxml import read_musicxml
 from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.music.pianoroll import PianoRoll
+from deepcomposer_lab.plots import percent
 
 MELODY = Melody([Note(0, 60, 1), Note(1, 62, 1), Note(2, 64, 2)], title="Three notes")
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -149,6 +151,200 @@ class TestShow:
             bundle, _ = formatter.format(music)
             assert bundle[PLOTLY]["data"][0]["base"] == [0, 1, 2]
             assert bundle["text/plain"].startswith("Three notes: 3 notes")
+
+
+def run_of(technique_name="autoregressive_cnn_bach", **parameters):
+    """A run with the shipped model in which notes of both sides come and go."""
+    piece = as_composition(MELODY).with_tracks(
+        [
+            Track([Note(0, 60, 1), Note(1, 61, 1), Note(2, 64, 2), Note(4, 66, 2), Note(6, 59, 2)], "Melody"),
+            Track([Note(0, 36, 1)], "Drums", is_drum=True),
+        ]
+    )
+    technique = studio._load_technique("ar-cnn", technique_name)
+    return technique.steps(
+        piece, **{"seed": 3, "sampling_iterations": 60, "max_notes_to_remove": 100, "creative_risk": 2.0, **parameters}
+    )
+
+
+def pitched(piece):
+    return sorted(note for track in piece.tracks if not track.is_drum for note in track.notes)
+
+
+@pytest.fixture(scope="module")
+def run():
+    run = run_of()
+    list(run)
+    return run
+
+
+class TestShowEdits:
+    def test_what_stands_after_each_edit_is_what_the_run_says(self, run):
+        kinds = {(edit.kind, edit.from_input) for edit in run.edits}
+        assert {("add", False), ("remove", True), ("remove", False)} <= kinds
+        notes = studio.show_edits(run).history.notes
+        for edits in range(len(run.edits) + 1):
+            standing = [n.note for n in notes if n.came <= edits and (n.went is None or n.went > edits)]
+            assert sorted(standing) == pitched(run.composition_at(edits))
+
+    def test_a_note_that_comes_back_keeps_its_track(self):
+        first, second = Note(0, 60, 1), Note(0, 64, 1)
+        piece = Composition([Track([first], "A"), Track([second], "B")])
+        made = [("remove", True), ("add", False), ("add", True), ("remove", True)]
+        edits = [SimpleNamespace(kind=kind, from_input=is_input, note=second) for kind, is_input in made]
+        notes, touched = studio._notes_by_edit(piece, edits)
+        assert [(n.track, n.came, n.went) for n in notes] == [(0, 0, None), (1, 0, 1), (None, 2, None), (1, 3, 4)]
+        assert touched == [1, 2, 3, 3]
+
+    def test_each_edit_is_told_with_its_place_its_share_and_the_runner_up(self, run):
+        history = studio.show_edits(run).history
+        for shown, edit in zip(history.edits, run.edits, strict=True):
+            assert shown.words.startswith(f"{edit.kind} {edit.note.name} (")
+            assert "at bar " in shown.words
+            assert f"drawn with {percent(edit.probability)}." in shown.words
+            assert shown.adds is (edit.kind == "add")
+            assert history.notes[shown.note].note == edit.note
+            if edit.runner_up is not None and edit.runner_up.note is not None:
+                assert f"Runner-up: {edit.runner_up.kind} {edit.runner_up.note.name} (" in shown.runner_up
+        assert history.start == "The input, before any edit: 5 notes. The drums sound along and are not edited."
+
+    def test_the_opinions_are_those_of_the_maps(self, run):
+        for shown, edit in zip(studio.show_edits(run).history.edits, run.edits, strict=True):
+            told, dense, starts = shown.opinions, edit.map.dense(), edit.map.starts
+            steps = np.rint(told.beats * 4).astype(int) + edit.map.lead
+            rows = told.pitches - edit.map.lowest_pitch
+            rebuilt = np.zeros_like(dense)
+            rebuilt[rows, steps] = told.probabilities
+            np.testing.assert_array_equal(rebuilt, dense)
+            np.testing.assert_array_equal(told.removes, starts[rows, steps])
+            own = (told.beats == edit.note.onset) & (told.pitches == edit.note.pitch)
+            assert shown.right == pytest.approx(told.probabilities[own].sum(), abs=0.003)
+
+    def test_a_run_is_finished_first_and_says_how_far_it_is(self, notebook):
+        run = run_of(sampling_iterations=5)
+        next(iter(run))
+        widget = studio.show_edits(run)
+        assert len(widget.roll["edits"]) == len(run.edits) > 1
+        (status,) = notebook
+        assert status[0]["text/plain"] == "Composing …"
+        assert "<progress" in status[1]["text/html"]
+        assert status[-1]["text/plain"] == f"The model made {len(run.edits)} edits."
+        assert repr(widget).startswith(f"Three notes: {len(run.edits)} edits (seed 3), ")
+
+    def test_a_run_without_edits_is_shown_as_it_is(self):
+        widget = studio.show_edits(run_of(sampling_iterations=0))
+        assert (widget.roll["edits"], widget.heat) == ([], b"")
+
+    def test_it_can_be_heard_at_any_edit(self, run, monkeypatch):
+        rendered = []
+        monkeypatch.setattr(
+            studio, "play", lambda piece: rendered.append(piece) or studio.Player("", 1, "audio/x", b"1")
+        )
+        widget = studio.show_edits(run)
+        heard = widget.sound(4)
+        assert rendered == [run.composition_at(4)]
+        assert (heard.mime, heard.data) == ("audio/x", b"1")
+
+    def test_the_clock_follows_the_tempo_and_the_silence_left_out(self):
+        """Two bars of silence at 120 are left out; then four beats at 120, and four at 60: 2 s and 4 s."""
+        piece = Composition(
+            [Track([Note(8, 60, 4), Note(12, 62, 4)])], tempos=[TempoChange(0, 120), TempoChange(12, 60)]
+        )
+        heard = studio._sound_after(SimpleNamespace(composition_at=lambda edits: piece), 0)
+        assert heard.clock == [(0, 8), (2, 12), (6, 16)]
+        assert "Left out: 0:04 of silence" in heard.words
+
+    def test_what_is_no_run_is_refused(self):
+        with pytest.raises(TypeError, match=r"bach\.steps\(melody, seed=7\); got a Melody"):
+            studio.show_edits(MELODY)
+
+
+class TestExplain:
+    @pytest.fixture
+    def doubting(self, monkeypatch):
+        """A technique that doubts as it is told."""
+        told = []
+        monkeypatch.setattr(
+            studio, "_load_technique", lambda technique, model: SimpleNamespace(opinions=lambda music: list(told))
+        )
+        return told
+
+    def opinion(self, note, doubt, rather=None, probability=0.0):
+        return SimpleNamespace(track=0, note=note, doubt=doubt, rather=rather, rather_probability=probability)
+
+    def test_the_most_doubted_notes_are_named_in_a_sentence(self, doubting):
+        doubting += [
+            self.opinion(MELODY.notes[0], 0.25),
+            self.opinion(MELODY.notes[1], 0.83, Note(1, 61, 1), 0.61),
+            self.opinion(MELODY.notes[2], 0.1),
+        ]
+        assert repr(studio.explain(MELODY)) == (
+            "Most out of place: (1) D4 at bar 1, beat 2 of 4: out of place 83 %, would rather hear C♯4, 61 %; "
+            "(2) C4 at bar 1, beat 1 of 4: out of place 25 %."
+        )
+
+    def test_music_that_fits_is_said_to(self, doubting):
+        doubting += [self.opinion(note, 0.05 + note.onset / 100) for note in MELODY.notes]
+        told = "it doubts most E4 at bar 1, beat 3 of 4: out of place 7 %."
+        assert repr(studio.explain(MELODY)) == f"The model finds every note in place; {told}"
+
+    def test_drums_are_said_to_be_left_alone(self, doubting):
+        doubting.append(self.opinion(MELODY.notes[0], 0.05))
+        piece = as_composition(MELODY)
+        drums = Track([Note(0, 36, 1)], "Drums", is_drum=True)
+        assert studio.explain(piece.with_tracks([*piece.tracks, drums])).sentences[-1] == "The drums are not judged."
+
+    def test_the_shipped_model_doubts_a_slip_most(self):
+        slip = Note(6, 66, 2)  # F sharp over a C major cadence
+        tracks = [
+            Track([Note(0, 64, 2), Note(2, 65, 2), Note(4, 62, 2), Note(6, 60, 2)], "Soprano"),
+            Track([Note(0, 60, 2), Note(2, 60, 2), Note(4, 59, 2), slip], "Alto"),
+            Track([Note(0, 55, 2), Note(2, 57, 2), Note(4, 55, 2), Note(6, 52, 2)], "Tenor"),
+            Track([Note(0, 48, 2), Note(2, 41, 2), Note(4, 43, 2), Note(6, 48, 2)], "Bass"),
+        ]
+        picture = studio.explain(Composition(tracks, title="Cadence"))
+        assert picture.sentences[0].startswith("Most out of place: (1) F♯4 at bar 2, beat 3 of 4")
+        assert picture.figure.data[0].marker.coloraxis == "coloraxis"
+
+
+class TestShowFeatures:
+    def test_the_answer_is_the_networks_own(self):
+        """With the skip connections it must be what the first look of a run says of the same bar."""
+        run = run_of(sampling_iterations=1)
+        (edit,) = run
+        picture = studio.show_features(run.input, bar=1)
+        answer, cut = [trace for trace in picture.figure.data if trace.name == "adding a note is right"]
+        drawn = np.array(answer.z, dtype=float)
+        expected = np.where(edit.map.starts, 0, edit.map.dense())[:, 16:32]  # the second bar, four steps a beat
+        np.testing.assert_allclose(drawn, expected, rtol=0.01, atol=0.0021)  # a map leaves out what is below 0.002
+        assert np.abs(np.array(cut.z, dtype=float) - drawn).max() > 0.01
+
+    def test_a_sentence_tells_how_much_changes(self):
+        words = repr(studio.show_features(run_of().input, bar=0))
+        found = re.fullmatch(
+            r"With the skip connections cut, (\d+) of the 20 likeliest additions in bar 1 stay; "
+            r"the correlation of the two answers is (-?\d\.\d\d) \(1 would be no change\)\.",
+            words,
+        )
+        assert found
+        assert 0 <= int(found[1]) < 20
+        assert -1 <= float(found[2]) < 1
+
+    def test_after_a_pickup_bars_are_numbered_as_a_musician_counts(self):
+        melody = Melody([Note(0, 60, 1), Note(1, 62, 4), Note(5, 64, 4)], pickup=1, title="Upbeat")
+        assert "in bar 1 stay" in repr(studio.show_features(melody, bar=1))
+        assert studio.show_features(melody, bar=0).figure.layout.title.text.startswith("Upbeat, bar 0:")
+
+    def test_notes_are_placed_in_the_cells_of_the_bar(self):
+        encoding = SimpleNamespace(steps_per_beat=4, row=lambda pitch: pitch - 32)
+        piece = Composition(
+            [Track([Note(0, 60, 4.5), Note(7, 62, 9), Note(8, 64, 1)]), Track([Note(4, 36, 1)], is_drum=True)]
+        )
+        assert studio._notes_in_cells(piece, encoding, (4.0, 8.0)) == [(0, 28, 2), (12, 30, 16)]
+
+    def test_a_bar_that_is_not_there_is_refused(self):
+        with pytest.raises(ValueError, match="bars are counted from 0 to 1; got 2"):
+            studio.show_features(run_of().input, bar=2)
 
 
 class TestPlay:

@@ -14,6 +14,7 @@ from deepcomposer_lab.training.ar_cnn import (
     TRANSPOSED_RANGES,
     ARCNNTrainer,
     Batch,
+    config_of,
     crop,
     losses,
     measure,
@@ -105,6 +106,7 @@ def test_the_loss_is_the_sum_written_at_the_top_of_its_module(trainer):
 
 
 def test_it_learns(trainer):
+    trainer.total_steps = 1000  # or the learning rate is down before it has begun
     before = measure(trainer.network, trainer.validation)
     for _ in range(60):
         trainer.update()
@@ -149,6 +151,7 @@ def test_an_interrupted_training_goes_on_where_it_was(pieces, tmp_path):
             break
     resumed = a_trainer(path)
     assert resumed.step == 4
+    assert resumed.best_figures["loss"] > 0
     resumed.update()
     expected, found = straight.network.state_dict(), resumed.network.state_dict()
     assert all(torch.allclose(expected[key].float(), found[key].float(), atol=1e-6) for key in expected)
@@ -165,12 +168,34 @@ def test_a_checkpoint_of_another_training_or_no_checkpoint_is_refused(pieces, tm
     assert a_trainer(recipe.replace(epochs=5)).step == 0  # going on for longer is allowed
     with pytest.raises(ValueError, match=r"state\.pt was kept by a training with another seed: 0, not 5"):
         a_trainer(recipe.replace(seed=5))
-    with pytest.raises(ValueError, match=r"another widths: \[8, 16, 24, 32\], not \[8, 16, 24, 40\]"):
-        a_trainer(recipe.replace(widths=(8, 16, 24, 40)))
+    with pytest.raises(ValueError, match=r"another widths: \[8, 16, 24\], not \[8, 16, 40\]"):
+        a_trainer(recipe.replace(widths=(8, 16, 40)))
     for junk in (b"", b"junk", b"PK\x03\x04"):
         path.write_bytes(junk)
         with pytest.raises(ValueError, match=r"state\.pt is no checkpoint"):
             a_trainer(recipe)
+
+
+def test_training_stops_early_and_keeps_the_weights_that_did_best(pieces, monkeypatch):
+    told = iter([3.0, 2.0, 2.5, 2.0, 2.2, 1.0])  # the best is the second look; three looks later it has waited enough
+    monkeypatch.setattr("deepcomposer_lab.training.ar_cnn.measure", lambda *_: {"loss": next(told)})
+    recipe = AR_CNN_TINY.replace(epochs=50, batch_size=2, crop_steps=16, validation_interval=2, patience=3)
+    trainer = ARCNNTrainer(recipe, pieces=pieces[:1], validation_pieces=pieces[1:2])
+    averages = {}
+    for progress in trainer:
+        averages[progress.step] = {name: value.clone() for name, value in trainer._averaged().state_dict().items()}
+    assert trainer.step == 10
+    assert trainer.model("mine").card.metrics == {"loss": 2.0}
+    shipped = trainer.model("mine").network.state_dict()
+    assert all(torch.equal(shipped[name], averages[4][name]) for name in shipped)
+    assert not all(torch.equal(shipped[name], averages[10][name]) for name in shipped)
+
+
+def test_a_recipes_network_has_as_many_levels_as_widths_and_the_trunk_it_names():
+    four = config_of(AR_CNN_TINY.replace(trunk="dilated"), ENCODING)
+    assert (len(four.widths), len(four.halvings), len(four.encoder_depths), len(four.decoder_depths)) == (3, 2, 3, 2)
+    assert four.trunk == "dilated"
+    assert four.time_multiple == ENCODING.steps_per_beat  # a column at the bottom is a beat
 
 
 def test_the_learning_rate_warms_up_and_comes_down(trainer):

@@ -72,13 +72,7 @@ def choose_melody(composition: Composition) -> tuple[Melody, str]:
     ValueError
         When there are no notes but drums.
     """
-    pitched = [
-        (number, track) for number, track in enumerate(composition.tracks, 1) if track.notes and not track.is_drum
-    ]
-    if not pitched:
-        found = "only drums" if composition.notes else "no notes"
-        raise ValueError(f"{composition.title!r} has {found}; a melody needs a track with pitched notes.")
-    number, track, why = _melody_track(pitched)
+    number, track, why = _melody_track(_pitched(composition))
     line = skyline(track.notes)
     sentence = f"The melody is track {number}, “{track.name}”, {why}"
     if line != track.notes:
@@ -95,6 +89,22 @@ def choose_melody(composition: Composition) -> tuple[Melody, str]:
         title=composition.title,
     )
     return melody, sentence + "."
+
+
+def melody_track(composition: Composition) -> int:
+    """Return the index of the track in which `choose_melody` finds the melody, with the same errors."""
+    return _melody_track(_pitched(composition))[0] - 1
+
+
+def _pitched(composition: Composition) -> list[tuple[int, Track]]:
+    """Return the tracks that could hold the melody, each with its number, counted from 1."""
+    pitched = [
+        (number, track) for number, track in enumerate(composition.tracks, 1) if track.notes and not track.is_drum
+    ]
+    if not pitched:
+        found = "only drums" if composition.notes else "no notes"
+        raise ValueError(f"{composition.title!r} has {found}; a melody needs a track with pitched notes.")
+    return pitched
 
 
 def _melody_track(pitched: list[tuple[int, Track]]) -> tuple[int, Track, str]:

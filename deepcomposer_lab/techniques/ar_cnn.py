@@ -1,18 +1,23 @@
 """AR-CNN: edits a melody note by note until it sounds more like the music the model learnt.
 
 The technique's four files: encoding/image.py (music as an image), networks/ar_cnn.py (the network),
-training/ar_cnn.py (how it learns), and this one (how it composes).
+training/ar_cnn.py (how it learns), and this one (how it composes), with two helpers beside it: ar_cnn_roll.py (the roll
+being edited) and ar_cnn_rules.py (what may be edited).
 
-Each iteration draws one edit from those that are possible, as likely as the model finds it right: add a note, remove
-a note, also one it added itself, or stop. The parameters have the original's names; the original's edits were
-sixteenth-note cells, here an edit is a whole note, so its numbers mean more.
+Each edit is drawn from those that are possible, as likely as the model finds it right: add a note, remove a note, also
+one it added itself, or stop. The parameters have the original's names; the original's edits were sixteenth-note cells,
+here an edit is a whole note, so its numbers mean more.
+
+Looking costs far more than drawing, so several edits are drawn from one look where they lie well apart in time: the
+same softmax, without the neighbourhood of what was drawn before. The first edits, which set the harmony, and those at
+the end are still drawn one a look.
 
 Lesson: notebooks/08_ar_cnn.ipynb.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -26,17 +31,20 @@ from deepcomposer_lab.models.registry import AutoregressiveCNN, Model, load_mode
 from deepcomposer_lab.music.composition import Composition, CompositionStep, Track, as_composition
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.note import Note
+from deepcomposer_lab.music.span import Span, checked_in, checked_spans
 from deepcomposer_lab.music.voices import assign_voices
+from deepcomposer_lab.techniques.ar_cnn_roll import WINDOW_STEPS, Placed, ProbabilityMap, Roll
+from deepcomposer_lab.techniques.ar_cnn_rules import CHOIR, Rules, locked_sources, melody_sources
 from deepcomposer_lab.techniques.technique import Parameter, ProgressCallback, checked, chosen_seed
 
-VOICES = ("Alto", "Tenor", "Bass")  # the tracks that added notes go to
-WINDOW_STEPS = 128  # eight bars of 4/4; a longer piece is seen through several windows
-HOP_STEPS = 64  # half a window: every place is well inside one of them
+VOICES = CHOIR  # the tracks that added notes go to
 # An edit less than this share as likely as the likeliest is not drawn. There are thousands of such edits: each nearly
 # impossible, together likely enough to put a wrong note in every bar (Nguyen et al. 2024, "min-p sampling"). Creative
 # risk above 1 makes edits more alike, so more of them pass.
 LEAST_SHARE = 0.05
-_WINDOWS_AT_ONCE = 8  # more would be no faster, and a long piece would fill the memory
+EDITS_AT_ONCE = 3  # at most, from one look, in each eight bars
+APART = 8  # steps between two edits of one look: half a bar of 4/4
+ALONE_AT_FIRST = 8  # edits per eight bars that are drawn one a look
 
 PARAMETERS = (
     Parameter(
@@ -59,6 +67,29 @@ PARAMETERS = (
 
 
 @dataclass(frozen=True, slots=True)
+class RunnerUp:
+    """The likeliest edit that was not taken.
+
+    Parameters
+    ----------
+    kind : "add", "remove" or "stop"
+    note : Note or None
+        The note it would have added, in its likeliest duration, or removed; None for "stop".
+    probability : float
+        Its share among all possible edits.
+    """
+
+    kind: Literal["add", "remove", "stop"]
+    note: Note | None
+    probability: float
+
+    def __str__(self) -> str:
+        if self.note is None:
+            return f"stop ({self.probability:.1%})"
+        return f"{self.kind} {self.note.name} at beat {self.note.onset:g} ({self.probability:.1%})"
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
     """One decision of the model.
 
@@ -71,149 +102,63 @@ class Edit:
         How likely this edit was among all possible ones (for an added note: of the cell times of its duration).
     from_input : bool
         Whether the note is one of the input's.
-    runner_up : str
-        The likeliest edit that was not taken, in words, with its probability.
+    runner_up : RunnerUp or None
+        The likeliest edit that was not taken; None where there was no other. `str` puts it in words.
+    map : ProbabilityMap
+        What the network thought when the edit was drawn. Edits drawn from one look share it.
     """
 
     kind: Literal["add", "remove"]
     note: Note
     probability: float
     from_input: bool
-    runner_up: str = ""
+    runner_up: RunnerUp | None
+    map: ProbabilityMap
 
 
 @dataclass(frozen=True, slots=True)
-class _Placed:
-    """A note on the grid, and where it came from: (track, note) of the input, or None."""
+class Opinion:
+    """What the model finds of one note of the input.
 
-    onset: int
-    row: int
-    duration: int
-    note: Note
-    source: tuple[int, int] | None
-
-
-class _Roll:
-    """The roll being edited, and what the network thinks of it: kept up to date edit by edit.
-
-    A piece longer than a window is seen through windows that overlap by half. The scores of a place come from the
-    window in whose middle it lies best; an edit makes only the windows that show it look again, so what the network
-    does for an edit does not grow with the length of the piece. (The draw weighs all cells: a hundredth of the work.)
+    Parameters
+    ----------
+    track : int
+        Its track, counted from 0.
+    note : Note
+    doubt : float
+        P(it is out of place), 0–1.
+    rather : Note or None
+        What the model would add at that onset once the note is gone: another pitch or duration. None where it would
+        put the note back, or nothing, or where this was not asked.
+    rather_probability : float
+        P(right) of that; 0 where there is none.
     """
 
-    def __init__(self, network: AutoregressiveCNN, grid: Grid, notes: list[_Placed], time_multiple: int) -> None:
-        self.network, self.grid, self.encoding = network, grid, grid.encoding
-        self.notes = list(notes)
-        steps = -(-grid.steps // time_multiple) * time_multiple
-        self.roll = np.zeros((2, self.encoding.pitches, steps), dtype=np.float32)
-        self.time = np.pad(grid.time_channels(), ((0, 0), (0, steps - grid.steps)))
-        self.starts = _window_starts(steps)
-        self.width = min(steps, WINDOW_STEPS if len(self.starts) > 1 else steps)
-        centres = np.array(self.starts) + self.width / 2
-        self.window_of = np.abs(np.arange(steps)[:, None] + 0.5 - centres[None]).argmin(axis=1)  # (steps,)
-        self.add = np.zeros(self.roll.shape[1:])
-        self.remove = np.zeros(self.roll.shape[1:])
-        self.stop = np.zeros(len(self.starts))
-        self.features: list[torch.Tensor] = [torch.empty(0)] * len(self.starts)
-        for row in range(self.encoding.pitches):
-            self._draw_row(row)
-        for first in range(0, len(self.starts), _WINDOWS_AT_ONCE):
-            self._look(list(range(len(self.starts)))[first : first + _WINDOWS_AT_ONCE])
-
-    def _draw_row(self, row: int) -> None:
-        self.roll[:, row] = 0
-        for placed in self.notes:
-            if placed.row == row:
-                self.roll[0, row, placed.onset] = 1
-                self.roll[1, row, placed.onset : placed.onset + placed.duration] = 1
-
-    @one_thread()
-    @torch.inference_mode()
-    def _look(self, windows: list[int]) -> None:
-        """Ask the network about some windows, and take its scores where they are the best placed."""
-        spans = [slice(self.starts[window], self.starts[window] + self.width) for window in windows]
-        scores = self.network(
-            roll=torch.from_numpy(np.stack([self.roll[:, :, span] for span in spans])),
-            time=torch.from_numpy(np.stack([self.time[:, span] for span in spans])),
-        )
-        for index, (window, span) in enumerate(zip(windows, spans, strict=True)):
-            columns = np.flatnonzero(self.window_of[span] == window)
-            self.add[:, columns + span.start] = scores.add[index].numpy()[:, columns]
-            self.remove[:, columns + span.start] = scores.remove[index].numpy()[:, columns]
-            self.stop[window] = float(scores.stop[index])
-            self.features[window] = scores.features[index]
-
-    def _look_again(self, placed: _Placed) -> None:
-        end = placed.onset + placed.duration
-        self._look([i for i, start in enumerate(self.starts) if start < end and placed.onset < start + self.width])
-
-    def insert(self, placed: _Placed) -> None:
-        """Put a note in."""
-        self.notes.append(placed)
-        self._draw_row(placed.row)
-        self._look_again(placed)
-
-    def take(self, placed: _Placed) -> None:
-        """Take a note out."""
-        self.notes.remove(placed)
-        self._draw_row(placed.row)
-        self._look_again(placed)
-
-    def at(self, row: int, onset: int) -> _Placed:
-        """Return a note that starts in a cell; where several do, one that was added, else the last of the input's."""
-        here = [placed for placed in self.notes if (placed.row, placed.onset) == (row, onset)]
-        return max(here, key=lambda placed: (placed.source is None, placed.source or (0, 0)))
-
-    @one_thread()
-    @torch.inference_mode()
-    def duration_probabilities(self, row: int, onset: int) -> NDArray[np.float64]:
-        """Return P(duration of a note that starts there), shape (longest_duration,); entry d − 1 is for d steps.
-
-        A note does not outlast the piece: longer durations have no probability.
-        """
-        window = int(self.window_of[onset])
-        log_probabilities = self.network.durations(
-            self.features[window][None],
-            image=torch.tensor([0]),
-            row=torch.tensor([row]),
-            step=torch.tensor([onset - self.starts[window]]),
-        )
-        probabilities = log_probabilities[0].double().exp().numpy()
-        probabilities[max(1, self.grid.steps - onset) :] = 0
-        return probabilities / probabilities.sum()
-
-    def edit_log_probabilities(self, *, may_add: bool, may_remove_input: bool) -> NDArray[np.float64]:
-        """Return log P(right) of all edits, those not allowed at −∞: add cells, remove cells, stop; flat.
-
-        When no more notes may be added, wanting to add one counts as stopping. Otherwise removing would be all that is
-        left, and the model would take notes away merely because it may not do what it finds far likelier.
-        """
-        starts = self.roll[0] > 0
-        add, stop = np.where(starts | (self.time[0] == 0), -np.inf, self.add), self._stop()
-        if not may_add:
-            stop = np.logaddexp(stop, np.logaddexp.reduce(add, axis=None))
-            add = np.full(starts.shape, -np.inf)
-        remove = np.where(starts, self.remove, -np.inf)
-        if not may_remove_input:
-            own = np.zeros(starts.shape, dtype=bool)
-            for placed in self.notes:
-                own[placed.row, placed.onset] |= placed.source is None
-            remove[~own] = -np.inf
-        return np.concatenate([add.ravel(), remove.ravel(), [stop]])
-
-    def _stop(self) -> float:
-        """Return log P(nothing is left to mend), to stand beside the edits of all windows.
-
-        Twice the music has twice as many edits to weigh against: the mean over windows counts once a window's length.
-        """
-        return float(self.stop.mean() + np.log(max(1.0, self.roll.shape[2] / WINDOW_STEPS)))
+    track: int
+    note: Note
+    doubt: float
+    rather: Note | None = None
+    rather_probability: float = 0.0
 
 
-def _window_starts(steps: int) -> list[int]:
-    """Return where the windows over a piece start: one for up to a window and a quarter, else every half window."""
-    if steps <= WINDOW_STEPS + WINDOW_STEPS // 4:
-        return [0]
-    return [*range(0, steps - WINDOW_STEPS, HOP_STEPS), steps - WINDOW_STEPS]
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureMap:
+    """What one stage of the U-Net holds of a bar.
+
+    Parameters
+    ----------
+    name : str
+        The stage: "level 1 down" is the finest on the way down.
+    values : ndarray, float32, shape (channels, rows, columns)
+        Row 0 is the lowest; the coarser the level, the more pitches share a row and the more steps a column.
+    beats : (float, float)
+        The beats from the first column's beginning to the last one's end: the bar, or a little more where a column is
+        wider than what remains of it.
+    """
+
+    name: str
+    values: NDArray[np.float32]
+    beats: tuple[float, float]
 
 
 class ARCNN:
@@ -250,14 +195,21 @@ class ARCNN:
         *,
         seed: int | None = None,
         progress: ProgressCallback | None = None,
+        keep_melody: bool = False,
+        locked: Iterable[Span | Mapping[str, Any]] = (),
+        choir: bool = False,
         **parameters: Any,
     ) -> Composition:
         """Edit `music` and return the result; its notes keep exact onset, duration, velocity and track.
 
+        Nothing is added onto a note that sounds: an added note starts where its pitch is silent, and ends before the
+        next of its pitch starts.
+
         Parameters
         ----------
         music : Melody or Composition
-            Any length and metre. Drums pass through untouched, and the composition's remarks say so.
+            Any length and metre. Drums pass through untouched, and the composition's remarks say so. What an earlier
+            run gave can be fed back in: its voices go on in their tracks.
         max_notes_to_remove : float
             0–100, % of the input's notes; default 20.
         max_notes_to_add : int
@@ -269,16 +221,62 @@ class ARCNN:
         seed : int, optional
             The same seed gives the same notes; a fresh one is drawn, and kept, where none is given.
         progress : callable (done, total), optional
+        keep_melody : bool
+            Whether the melody stays: all notes of a Melody; of a Composition the top line of the track in which
+            `choose_melody` finds it. Other notes may still come above it.
+        locked : iterable of Span
+            What stays. A note that sounds in a span, also one across its border, is locked whole: never removed, never
+            added onto. A span that names no tracks says "this passage stays as it is": nothing new sounds in it
+            either, an added note before it ends at its border. A span that names tracks locks their notes, and new
+            ones may come beside them.
+        choir : bool
+            Whether what is added shall be singable: within the ranges of alto, tenor and bass (`VOICE_RANGES`), never
+            above the melody, and with what else there is never more than three voices below it at once, each of which
+            one of the three can sing.
 
         Raises
         ------
         ValueError
-            When a parameter is out of range, or the music has no pitched notes.
+            When a parameter is out of range, the music has no pitched notes, or a span lies outside the piece or names
+            a track that is not there.
+        TypeError
+            When `locked` holds something else than spans.
         """
-        session = self.steps(music, seed=seed, progress=progress, **parameters)
+        session = self.steps(
+            music, seed=seed, progress=progress, keep_melody=keep_melody, locked=locked, choir=choir, **parameters
+        )
         for _ in session:
             pass
         return session.composition()
+
+    def again(self, made: Composition | CompositionStep, music: Melody | Composition, **changes: Any) -> Composition:
+        """Compose "more like this": from the same seed, with the same settings but for those that change.
+
+        >>> wilder = technique.again(composition, melody, creative_risk=1.5)
+
+        Parameters
+        ----------
+        made : Composition or CompositionStep
+            What this technique made; of a composition its last step counts.
+        music : Melody or Composition
+            What it was made from, or something else to treat alike.
+        **changes
+            As `compose` takes them; without any, the same model and music give the same notes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When `made` tells of no AR-CNN step; and as `compose`.
+        """
+        if isinstance(made, Composition):
+            if not made.steps:
+                raise ValueError(f"{made.title!r} does not tell how it was made, so there is nothing to do again.")
+            made = made.steps[-1]
+        if not isinstance(made, CompositionStep):
+            raise TypeError(f"`again` takes a composition that AR-CNN made, or its step; got {type(made).__name__}.")
+        if made.technique != self.name:
+            raise ValueError(f"The last step was made by {made.technique!r}; {self.name!r} can only repeat its own.")
+        return self.compose(music, **{"seed": made.seed, **made.parameters, **changes})
 
     def steps(
         self,
@@ -286,10 +284,205 @@ class ARCNN:
         *,
         seed: int | None = None,
         progress: ProgressCallback | None = None,
+        keep_melody: bool = False,
+        locked: Iterable[Span | Mapping[str, Any]] = (),
+        choir: bool = False,
         **parameters: Any,
     ) -> Session:
         """Return the edits of `compose` one by one: iterate, and ask `.composition()` at any moment for what stands."""
-        return Session(self, music, chosen_seed(seed), checked(PARAMETERS, parameters), progress)
+        return Session(
+            self,
+            music,
+            chosen_seed(seed),
+            checked(PARAMETERS, parameters),
+            progress,
+            keep_melody=keep_melody,
+            locked=checked_spans(locked, "Locked passages"),
+            choir=choir,
+        )
+
+    def opinions(self, music: Melody | Composition, *, most: int = 12) -> list[Opinion]:
+        """Return how out of place the model finds each note, and what it would rather hear.
+
+        Parameters
+        ----------
+        music : Melody or Composition
+        most : int
+            How many notes it is asked for something else about: the most doubted ones, of those doubted by more than
+            0.2. Each costs a look.
+
+        Returns
+        -------
+        list of Opinion
+            One a pitched note, by track, then by onset and pitch.
+
+        Raises
+        ------
+        ValueError
+            When the music has no pitched notes.
+        """
+        piece = as_composition(music)
+        grid = Grid.of(piece, self.encoding)
+        placed = placed_notes(piece, grid)
+        roll = Roll(self.network, grid, placed, self.time_multiple)
+        doubts = np.exp(np.array([roll.remove[one.row, one.onset] for one in placed]))
+        opinions = [
+            Opinion(one.source[0], one.note, float(doubt))
+            for one, doubt in zip(placed, doubts, strict=True)
+            if one.source is not None
+        ]
+        order = np.argsort(-doubts, kind="stable")[: max(0, most)]
+        asked = [index for index in order.tolist() if doubts[index] > _LEAST_DOUBT]
+        answers = roll.without([(placed[index].row, placed[index].onset) for index in asked])
+        for index, (add, durations) in zip(asked, answers, strict=True):
+            rather = _rather(grid, roll, placed[index], add, durations)
+            if rather is not None:
+                opinions[index] = replace(opinions[index], rather=rather[0], rather_probability=rather[1])
+        return opinions
+
+    @one_thread()
+    @torch.inference_mode()
+    def feature_maps(self, music: Melody | Composition, *, bar: int = 0, skips: bool = True) -> list[FeatureMap]:
+        """Return what every stage of the U-Net holds of one bar, in the order in which they are computed.
+
+        Parameters
+        ----------
+        music : Melody or Composition
+        bar : int
+            Counted from 0, as in `Composition.bars`; after a pickup, bar 0 is the pickup.
+        skips : bool
+            Whether the skip connections carry what they should; False puts zeros there, so that a comparison shows
+            what they bring.
+
+        Raises
+        ------
+        ValueError
+            When there is no such bar, or the music has no pitched notes.
+        """
+        piece = as_composition(music)
+        grid = Grid.of(piece, self.encoding)
+        edges = [*grid.bars, grid.steps]
+        if isinstance(bar, bool) or not isinstance(bar, int | np.integer) or not 0 <= bar < len(grid.bars):
+            raise ValueError(f"The bars are counted from 0 to {len(grid.bars) - 1}; got {bar!r}.")
+        roll = Roll(self.network, grid, placed_notes(piece, grid), self.time_multiple)
+        first, end = edges[bar], edges[bar + 1]
+        window = int(roll.window_of[(first + end - 1) // 2])
+        start = roll.starts[window]
+        span = slice(start, start + roll.width)
+        levels = self.network.levels(
+            roll=torch.from_numpy(roll.roll[None, :, :, span]),
+            time=torch.from_numpy(roll.time[None, :, span]),
+            skips=skips,
+        )
+        maps = []
+        for name, values in levels.items():
+            per_column = roll.width // values.shape[-1]  # steps
+            left, right = (first - start) // per_column, -(-(end - start) // per_column)
+            beats = (grid.beat_of(start + left * per_column), grid.beat_of(start + right * per_column))
+            maps.append(FeatureMap(name, values[0, :, :, left:right].float().numpy().copy(), beats))
+        return maps
+
+
+_LEAST_DOUBT = 0.2  # of a note that the model is asked about
+_LEAST_WISH = 0.05  # P(right) of a note below which the model would rather hear nothing there
+
+
+def _rather(
+    grid: Grid, roll: Roll, doubted: Placed, add: NDArray[np.float64], durations: NDArray[np.float64]
+) -> tuple[Note, float] | None:
+    """Return what the model would add instead of a note, and P(right); None if nothing, or the very note again."""
+    others = roll.starting[:, doubted.onset].copy()
+    others[doubted.row] = 0
+    add = np.where(others > 0, 0, add)
+    row = int(add.argmax())
+    within = durations[row, : max(1, grid.steps - doubted.onset)]
+    duration = 1 + int(within.argmax())
+    if add[row] < _LEAST_WISH or (row, duration) == (doubted.row, doubted.duration):
+        return None
+    pitch = doubted.note.pitch if row == doubted.row else row + grid.encoding.lowest_pitch
+    return grid.note(doubted.onset, pitch, duration, doubted.note.velocity), float(add[row])
+
+
+def placed_notes(composition: Composition, grid: Grid, melody: Collection[tuple[int, int]] = ()) -> list[Placed]:
+    """Return the pitched notes of a composition on its grid, by track.
+
+    Raises
+    ------
+    ValueError
+        When there are none.
+    """
+    placed = []
+    for index, track in enumerate(composition.tracks):
+        if track.is_drum:
+            continue
+        for number, note in enumerate(track.notes):
+            onset, pitch, duration = grid.place(note)
+            onset = min(onset, grid.steps - 1)
+            source = (index, number)
+            placed.append(Placed(onset, int(grid.encoding.row(pitch)), duration, note, source, source in melody))
+    if not placed:
+        drums = any(track.is_drum and track.notes for track in composition.tracks)
+        raise ValueError(
+            "There are only drums here, and AR-CNN edits pitched notes: add a melody."
+            if drums
+            else "There are no notes to start from: play a few, or take dc.sample_melody('ode_to_joy')."
+        )
+    return placed
+
+
+class _Look:
+    """The edits that one look of the network offers, and the drawing from them.
+
+    Parameters
+    ----------
+    log_probabilities : ndarray, float64, shape (2 · pitches · steps + 1,)
+        Of all edits, as `Roll.edit_log_probabilities` gives them.
+    steps : int
+        Columns of the roll.
+    risk : float
+        The softmax temperature.
+    """
+
+    def __init__(self, log_probabilities: NDArray[np.float64], steps: int, risk: float) -> None:
+        best = log_probabilities.max()
+        self.edits = np.flatnonzero(log_probabilities >= best + risk * np.log(LEAST_SHARE))
+        self.weights = np.exp((log_probabilities[self.edits] - best) / risk)
+        self.total = float(self.weights.sum())
+        self.stop = len(log_probabilities) - 1
+        self.cells = self.stop // 2
+        self.columns = np.where(self.edits < self.stop, self.edits % self.cells % steps, -10 * WINDOW_STEPS)
+        self.eights = np.minimum(self.columns // WINDOW_STEPS, max(1, round(steps / WINDOW_STEPS)) - 1)
+        self.open = np.ones(len(self.edits), dtype=bool)
+        self.drawn: list[int] = []  # the eight bars of each edit made
+
+    @property
+    def offers_stop(self) -> bool:
+        """Whether stopping is among what can be drawn; it is the last of all edits."""
+        return bool(self.edits[-1] == self.stop)
+
+    def draw(self, random: np.random.Generator) -> int:
+        """Return the place in `edits` of one that is still open, as likely as its weight, and close it."""
+        weights = np.where(self.open, self.weights, 0.0)
+        cumulative = np.cumsum(weights)
+        place = int(np.searchsorted(cumulative, random.random() * cumulative[-1], side="right"))
+        self.open[place] = False
+        return place
+
+    def share(self, place: int) -> float:
+        """Return how likely an edit is among all that the look offered."""
+        return float(self.weights[place]) / self.total
+
+    def runner_up(self) -> int | None:
+        """Return the place of the likeliest edit that is still open."""
+        return int(np.where(self.open, self.weights, 0.0).argmax()) if self.open.any() else None
+
+    def close_around(self, place: int, placed: Placed, *, apart: int, at_once: int) -> None:
+        """Close what lies near an edit that was made, and its eight bars once they have had their share."""
+        self.open &= (self.columns <= placed.onset - apart) | (self.columns >= placed.end + apart)
+        eight = int(self.eights[place])
+        self.drawn.append(eight)
+        if self.drawn.count(eight) >= at_once:
+            self.open &= self.eights != eight
 
 
 class Session:
@@ -302,49 +495,55 @@ class Session:
         seed: int,
         parameters: dict[str, float],
         progress: ProgressCallback | None,
+        *,
+        keep_melody: bool = False,
+        locked: Iterable[Span] = (),
+        choir: bool = False,
     ) -> None:
         self.input = as_composition(music)
         self.technique, self.seed, self.parameters, self.progress = technique, seed, parameters, progress
+        self.keep_melody, self.choir = bool(keep_melody), bool(choir)
         self.random = np.random.default_rng(seed)
         self.grid = Grid.of(self.input, technique.encoding)
-        placed = self._placed()
-        if not placed:
-            drums = any(track.is_drum and track.notes for track in self.input.tracks)
-            raise ValueError(
-                "There are only drums here, and AR-CNN edits pitched notes: add a melody."
-                if drums
-                else "There are no notes to start from: play a few, or take dc.sample_melody('ode_to_joy')."
-            )
-        self.roll = _Roll(technique.network, self.grid, placed, technique.time_multiple)
+        placed = placed_notes(self.input, self.grid)
+        names = [track.name for track in self.input.tracks]
+        self.locked = tuple(checked_in(span, end=self.input.end, names=names) for span in locked)
+        melody = melody_sources(music) if keep_melody or choir else frozenset()
+        placed = [replace(one, is_melody=one.source in melody) for one in placed]
+        self.roll = Roll(technique.network, self.grid, placed, technique.time_multiple)
+        self.rules = Rules(
+            self.grid,
+            placed,
+            self.roll.roll.shape[2],
+            locked=locked_sources(self.input, self.locked) | (melody if keep_melody else frozenset()),
+            spans=self.locked,
+            choir=self.choir,
+        )
         eights = max(1.0, len(self.input.bars) / 8)
         self.iterations = round(parameters["sampling_iterations"] * eights)
         self.most_to_add = round(parameters["max_notes_to_add"] * eights)
         self.most_to_remove = int(parameters["max_notes_to_remove"] * len(placed) / 100)
+        self.at_once, self.apart, self.alone_at_first = EDITS_AT_ONCE, APART, round(ALONE_AT_FIRST * eights)
         self.may_stop = True  # whether the model may end before the iterations do; a benchmark says no
-        self.removed: dict[tuple[int, int], _Placed] = {}  # input notes that are out, by source
+        self.removed: dict[tuple[int, int], Placed] = {}  # input notes that are out, by source
         self.edits: list[Edit] = []
         self.finished = False
-
-    def _placed(self) -> list[_Placed]:
-        placed = []
-        for index, track in enumerate(self.input.tracks):
-            if track.is_drum:
-                continue
-            for number, note in enumerate(track.notes):
-                onset, pitch, duration = self.grid.place(note)
-                onset = min(onset, self.grid.steps - 1)
-                row = int(self.technique.encoding.row(pitch))
-                placed.append(_Placed(onset, row, duration, note, (index, number)))
-        return placed
+        self._history: list[Placed] = []  # the notes of `edits`
+        velocities = [note.velocity for track in self.input.tracks if not track.is_drum for note in track.notes]
+        self._velocity = max(1, round(0.85 * float(np.median(velocities))))  # softer, so the melody stays in front
+        self._look: _Look | None = None
+        self._map: ProbabilityMap | None = None
+        self._durations = np.empty((0, 0))
+        self._allowed = (False, False)
 
     @property
-    def added(self) -> list[_Placed]:
+    def added(self) -> list[Placed]:
         """The notes that the model has added and that still stand."""
         return [placed for placed in self.roll.notes if placed.source is None]
 
     def __iter__(self) -> Iterator[Edit]:
         while not self.finished and len(self.edits) < self.iterations:
-            edit = self._draw()
+            edit = self._next()
             if edit is None:
                 self.finished = True
                 break
@@ -355,86 +554,157 @@ class Session:
         if self.progress is not None:
             self.progress(self.iterations, self.iterations)
 
-    def _draw(self) -> Edit | None:
+    def _next(self) -> Edit | None:
         """Draw one edit and apply it; None when the model stops or nothing is allowed."""
-        log_probabilities = self.roll.edit_log_probabilities(
-            may_add=len(self.added) < self.most_to_add,
-            may_remove_input=len(self.removed) < self.most_to_remove,
-        )
+        while True:
+            look, is_first = self._look, self._look is None
+            if look is None:
+                look = self._look = self._looked()
+            if look is None:
+                return None
+            place = look.draw(self.random)
+            if look.edits[place] == look.stop:
+                self._look = None
+                if is_first:
+                    return None
+                continue  # after other edits it only means: nothing else from this look
+            return self._made(look, place)
+
+    def _looked(self) -> _Look | None:
+        """Return what can be edited now; None when nothing is allowed."""
+        self._allowed = self._allowances()
+        may_add, may_remove_input = self._allowed
+        log_probabilities = self.edit_log_probabilities(may_add=may_add, may_remove_input=may_remove_input)
         if not self.may_stop:
             log_probabilities[-1] = -np.inf
-        finite = log_probabilities > -np.inf
-        if not finite[:-1].any():
+        if not (log_probabilities[:-1] > -np.inf).any():
             return None
-        tempered = log_probabilities / self.parameters["creative_risk"]
-        weights = np.exp(tempered - tempered[finite].max())
-        weights[weights < LEAST_SHARE] = 0
-        cumulative = np.cumsum(weights)
-        chosen = int(np.searchsorted(cumulative, self.random.random() * cumulative[-1], side="right"))
-        probability = float(weights[chosen] / cumulative[-1])
-        cells = self.roll.add.size
-        if chosen == 2 * cells:
-            return None
-        weights[chosen] = 0
-        runner_up = self._in_words(int(weights.argmax()), float(weights.max() / cumulative[-1]))
-        row, onset = divmod(chosen % cells, self.roll.add.shape[1])
-        if chosen >= cells:
-            return self._remove(row, onset, probability, runner_up)
-        return self._add(row, onset, probability, runner_up)
+        look = _Look(log_probabilities, self.roll.roll.shape[2], self.parameters["creative_risk"])
+        additions = look.edits[look.edits < look.cells]  # they come first
+        self._durations = self.roll.duration_probabilities(*divmod(additions, self.roll.roll.shape[2]))
+        self._map = self.roll.map()
+        return look
 
-    def _in_words(self, index: int, probability: float) -> str:
-        cells = self.roll.add.size
-        if index == 2 * cells:
-            return f"stop ({probability:.1%})"
-        row, onset = divmod(index % cells, self.roll.add.shape[1])
-        verb = "remove" if index >= cells else "add"
-        note = self.grid.note(onset, row + self.technique.encoding.lowest_pitch, 1, 64)
-        return f"{verb} {note.name} at beat {note.onset:g} ({probability:.1%})"
+    def _allowances(self) -> tuple[bool, bool]:
+        """Return (whether a note may be added, whether one of the input's may be removed)."""
+        return len(self.added) < self.most_to_add, len(self.removed) < self.most_to_remove
 
-    def _remove(self, row: int, onset: int, probability: float, runner_up: str) -> Edit:
-        placed = self.roll.at(row, onset)
+    def edit_log_probabilities(self, *, may_add: bool = True, may_remove_input: bool = True) -> NDArray[np.float64]:
+        """Return log P(right) of all edits, flat, those against a rule at −∞; see `Roll.edit_log_probabilities`."""
+        addable = self.rules.open_cells(self.roll)
+        for placed in self.removed.values():  # an input note may come back where its pitch is silent all its length
+            addable[placed.row, placed.onset] = not self.roll.sounding[placed.row, placed.onset : placed.end].any()
+        removable = np.zeros(addable.shape, dtype=bool)
+        for placed in self.roll.notes:
+            removable[placed.row, placed.onset] |= self.rules.may_go(placed, may_remove_input=may_remove_input)
+        return self.roll.edit_log_probabilities(addable=addable, removable=removable, may_add=may_add)
+
+    def _made(self, look: _Look, place: int) -> Edit:
+        """Apply an edit of a look, and close the look where it has no more to give."""
+        assert self._map is not None
+        probability, runner_up = look.share(place), self._runner_up(look)
+        row, onset = divmod(int(look.edits[place]) % look.cells, self.roll.roll.shape[2])
+        kind: Literal["add", "remove"] = "add" if look.edits[place] < look.cells else "remove"
+        if kind == "remove":
+            placed = self._remove(row, onset)
+        else:
+            placed, share = self._add(row, onset, self._durations[place])
+            probability *= share
+        self._history.append(placed)
+        alone = look.offers_stop or len(self._history) <= self.alone_at_first
+        look.close_around(place, placed, apart=self.apart, at_once=1 if alone else self.at_once)
+        if not look.open.any() or self._allowances() != self._allowed:
+            self._look = None
+        return Edit(kind, placed.note, probability, placed.source is not None, runner_up, self._map)
+
+    def _remove(self, row: int, onset: int) -> Placed:
+        placed = self._removable(row, onset)
         self.roll.take(placed)
         if placed.source is not None:
             self.removed[placed.source] = placed
-        return Edit("remove", placed.note, probability, placed.source is not None, runner_up)
+        return placed
 
-    def _add(self, row: int, onset: int, probability: float, runner_up: str) -> Edit:
+    def _removable(self, row: int, onset: int) -> Placed:
+        """Return the note of a cell that would go; where several start there, an added one before the input's last."""
+        _, may_remove_input = self._allowed
+        here = self.roll.at(row, onset)
+        return [one for one in here if self.rules.may_go(one, may_remove_input=may_remove_input)][-1]
+
+    def _add(self, row: int, onset: int, durations: NDArray[np.float64]) -> tuple[Placed, float]:
+        """Add a note and return it with the probability of its duration."""
         back = [placed for placed in self.removed.values() if (placed.row, placed.onset) == (row, onset)]
         if back:  # the model takes its removal back: the very note returns, and the removal no longer counts
-            placed = back[0]
+            placed, share = back[0], 1.0
             del self.removed[placed.source or (-1, -1)]
         else:
-            durations = self.roll.duration_probabilities(row, onset)
+            durations = self._fitting(row, onset, durations)
             duration = 1 + int(self.random.choice(len(durations), p=durations))
-            probability *= float(durations[duration - 1])
-            note = self.grid.note(onset, row + self.technique.encoding.lowest_pitch, duration, self._velocity())
-            placed = _Placed(onset, row, duration, note, None)
+            note = self.grid.note(onset, row + self.technique.encoding.lowest_pitch, duration, self._velocity)
+            placed, share = Placed(onset, row, duration, note), float(durations[duration - 1])
         self.roll.insert(placed)
-        return Edit("add", placed.note, probability, placed.source is not None, runner_up)
+        return placed, share
 
-    def _velocity(self) -> int:
-        """A little softer than the input, so that the melody stays in front."""
-        velocities = [note.velocity for track in self.input.tracks if not track.is_drum for note in track.notes]
-        return max(1, round(0.85 * float(np.median(velocities))))
+    def _fitting(self, row: int, onset: int, durations: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probabilities of the durations for which there is room."""
+        durations = durations[: max(1, self.rules.room(self.roll, row, onset, len(durations)))]
+        total = durations.sum()
+        return durations / total if total > 0 else np.full(len(durations), 1 / len(durations))
+
+    def _runner_up(self, look: _Look) -> RunnerUp | None:
+        place = look.runner_up()
+        if place is None:
+            return None
+        edit, probability = int(look.edits[place]), look.share(place)
+        if edit == look.stop:
+            return RunnerUp("stop", None, probability)
+        row, onset = divmod(edit % look.cells, self.roll.roll.shape[2])
+        if edit >= look.cells:
+            return RunnerUp("remove", self._removable(row, onset).note, probability)
+        duration = 1 + int(self._fitting(row, onset, self._durations[place]).argmax())
+        note = self.grid.note(onset, row + self.technique.encoding.lowest_pitch, duration, self._velocity)
+        return RunnerUp("add", note, probability)
 
     def composition(self) -> Composition:
         """Return what stands so far as a composition that tells how it was made."""
+        return self._composed([placed.note for placed in self.added], self.removed)
+
+    def composition_at(self, edits: int) -> Composition:
+        """Return what stood after so many edits; after none, the input.
+
+        Raises
+        ------
+        ValueError
+            When there were not so many.
+        """
+        if not 0 <= edits <= len(self.edits):
+            raise ValueError(f"There were {len(self.edits)} edits so far; got {edits!r}.")
+        if edits == 0:
+            return self.input
+        added: list[Note] = []
+        removed: set[tuple[int, int]] = set()
+        for edit, placed in zip(self.edits[:edits], self._history, strict=False):
+            if placed.source is None:
+                (added.append if edit.kind == "add" else added.remove)(placed.note)
+            else:
+                (removed.discard if edit.kind == "add" else removed.add)(placed.source)
+        return self._composed(added, removed)
+
+    def _composed(self, added: Iterable[Note], removed: Collection[tuple[int, int]]) -> Composition:
         own = self._voice_tracks()
-        sung = [() if own.get(name) is None else self._kept(own[name]) for name in VOICES]
-        added = [placed.note for placed in self.added]
+        sung = [() if own.get(name) is None else self._kept(own[name], removed) for name in VOICES]
         voices = dict(zip(VOICES, assign_voices(added, names=VOICES, sung=sung), strict=True))
         tracks = []
         for index, track in enumerate(self.input.tracks):
             mine = voices.pop(track.name) if own.get(track.name) == index else ()
-            tracks.append(track.with_notes([*self._kept(index), *mine]))
+            tracks.append(track.with_notes([*self._kept(index, removed), *mine]))
         program = next(track.program for track in self.input.tracks if not track.is_drum and track.notes)
         tracks += [Track(notes, name, program) for name, notes in voices.items() if notes]
         return replace(self.input, tracks=tuple(tracks)).with_step(self._step())
 
-    def _kept(self, index: int) -> list[Note]:
+    def _kept(self, index: int, removed: Collection[tuple[int, int]]) -> list[Note]:
         """Return the notes of an input track that are still there."""
         notes = self.input.tracks[index].notes
-        return [note for number, note in enumerate(notes) if (index, number) not in self.removed]
+        return [note for number, note in enumerate(notes) if (index, number) not in removed]
 
     def _voice_tracks(self) -> dict[str, int]:
         """Return the tracks in which added notes go on: those this technique made earlier, or a choir's own three.
@@ -456,7 +726,12 @@ class Session:
             model=card.name,
             version=str(card.version),
             weights_sha256=card.weights_sha256,
-            parameters=self.parameters,
+            parameters={
+                **self.parameters,
+                "keep_melody": self.keep_melody,
+                "locked": [span.as_dict() for span in self.locked],
+                "choir": self.choir,
+            },
             seed=self.seed,
             package_version=version("deepcomposer-lab"),
             remarks=tuple(self._remarks()),

@@ -861,7 +861,7 @@ def _draw_signs(figure: go.Figure, doubted: Sequence[Opinion]) -> None:
             x=[opinion.note.onset + opinion.note.duration / 2 for opinion in doubted],
             y=[opinion.note.pitch + 1.1 for opinion in doubted],
             mode="markers+text",
-            marker={"symbol": "triangle-down", "size": 20, "color": DOUBT_SCALE[-1], "opacity": 1},
+            marker={"symbol": "triangle-down", "size": 22, "color": DOUBT_SCALE[-1], "opacity": 1},
             text=[f"<b>{place}</b>" for place in range(1, len(doubted) + 1)],
             textposition="middle center",
             textfont={"color": _ON_NOTE, "size": 11},
@@ -980,13 +980,15 @@ def feature_maps(
             if column == 1:
                 other = without[stage.name].values[channels] / strongest
                 panel.draw(row, 2, np.clip(other, -1, 1), f"{stage.name}, {_PANELS[2]}")
-                panel.say(row, 2, f"{stage.name}, skips cut")
+                panel.say(row, 2, _heading(stage.name, "skip connections cut"))
     scale = float(max(answers[0].max(), answers[1].max(), 1e-6))
     for column, answer in ((1, answers[0]), (2, answers[1])):
         panel.draw(place, column, answer[None] / scale, "adding a note is right", unit=scale, to=count)
         panel.outline(notes)
         panel.name_octaves(lowest_pitch, len(answer))
-        panel.say(place, column, f"<b>the answer</b>: add a note here?{', skips cut' if column == 2 else ''}")
+        panel.say(
+            place, column, _heading("the answer: add here?", "skip connections cut" if column == 2 else "as it is")
+        )
     figure.update_layout(
         template="none",
         height=panel.total + 100,
@@ -1021,7 +1023,11 @@ def _rows_of_the_u(stages: Sequence[FeatureMap]) -> list[dict[int, FeatureMap]]:
 
 def _stage_heading(stage: FeatureMap) -> str:
     channels, rows, columns = stage.values.shape
-    return f"<b>{escape(stage.name, quote=False)}</b>: {channels} channels of {rows} × {columns}"
+    return _heading(stage.name, f"{channels} channels of {rows} × {columns}")
+
+
+def _heading(name: str, more: str) -> str:
+    return f"<b>{escape(name, quote=False)}</b><br>{more}"
 
 
 class _Panels:

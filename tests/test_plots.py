@@ -442,8 +442,8 @@ class TestFeatures:
             "level 2 down, way down", "trunk, way down",
         ]  # fmt: skip
         headings = [annotation.text for annotation in figure.layout.annotations]
-        assert "<b>level 2 down</b>: 5 channels of 4 × 2" in headings
-        assert "level 1 up, skips cut" in headings
+        assert "<b>level 2 down</b><br>5 channels of 4 × 2" in headings
+        assert "<b>level 1 up</b><br>skip connections cut" in headings
 
     def test_a_picture_holds_the_values_of_its_channels(self):
         """Side by side, most active first, parted by a gap, in shares of the strongest."""

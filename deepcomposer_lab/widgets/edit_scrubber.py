@@ -250,7 +250,8 @@ class EditScrubber(anywidget.AnyWidget):
         source = b64encode(self.still.encode()).decode("ascii")
         words = escape(self.summary)
         return (
-            f'<figure class="dc-edits-still" style="margin: 0">'
+            f'<figure class="dc-edits-still" style="margin: 0; font-family: var(--jp-ui-font-family, sans-serif); '
+            f'font-size: var(--jp-ui-font-size1, 13px)">'
             f'<img alt="{words}" src="data:image/svg+xml;base64,{source}" style="max-width: 100%">'
             f"<figcaption>{words} Run the cell to go through the edits one by one.</figcaption></figure>"
         )

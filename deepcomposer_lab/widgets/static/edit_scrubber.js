@@ -14,7 +14,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const KEYS = 36, RULER = 20; // px: the little piano, the row of bar numbers
-const LEAST_BEAT = 18, MOST_ROWS = 380, THUMB = 16; // px
+const LEAST_BEAT = 14, MOST_ROWS = 380, THUMB = 16; // px
 const BLACK = new Set([1, 3, 6, 8, 10]);
 const SPEEDS = [1, 2, 5, 10, 20]; // edits a second
 const HUES = [1, 2, 4, 5, 6]; // of the input's tracks; 3 is the network's own

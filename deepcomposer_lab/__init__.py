@@ -18,6 +18,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "Melody": ("music.melody", "Melody"),
     "MetreChange": ("music.metre", "MetreChange"),
     "TempoChange": ("music.metre", "TempoChange"),
+    "Span": ("music.span", "Span"),
     "Track": ("music.composition", "Track"),
     "Composition": ("music.composition", "Composition"),
     "PianoRoll": ("music.pianoroll", "PianoRoll"),
@@ -44,6 +45,9 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "compose": ("studio", "compose"),
     "show": ("studio", "show"),
     "play": ("studio", "play"),
+    "show_edits": ("studio", "show_edits"),
+    "explain": ("studio", "explain"),
+    "show_features": ("studio", "show_features"),
     "export": ("studio", "export"),
     "check_setup": ("studio", "check_setup"),
 }

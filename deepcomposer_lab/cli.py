@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -222,6 +223,13 @@ def _add_benchmark(command: Callable[..., _Parser]) -> None:
     parser.add_argument("--json", metavar="FILE", help="also write the figures as one flat object")
     parser.add_argument("--jsb", metavar="FILE", help="read the test pieces from the public Jsb16thSeparated.npz")
     parser.add_argument("--model", help="a trained model of that technique (default: its own)")
+    trained = parser.add_argument_group("networks that are trained for the comparison, and kept as a file of figures")
+    trained.add_argument(
+        "--train-original", action="store_true", help="train and score the original's architecture: hours"
+    )
+    trained.add_argument("--architectures", action="store_true", help="train ours with several trunks, compute alike")
+    trained.add_argument("--seconds", type=float, metavar="N", help="CPU seconds of each training")
+    trained.add_argument("--checkpoint", metavar="FILE", help="keep the original's state there, and go on from it")
 
 
 def _flag(name: str) -> str:
@@ -553,14 +561,47 @@ def _benchmark(options: argparse.Namespace) -> int:
     jsb = None if options.jsb is None else Path(options.jsb)
     if jsb is not None and not jsb.is_file():
         raise CommandError(f"there is no file {options.jsb!r}.")
-    from deepcomposer_lab.benchmarks import ar_cnn
+    if options.train_original or options.architectures:
+        figures = _train_for_comparison(options)
+    else:
+        if options.seconds is not None or options.checkpoint is not None:
+            raise CommandError("--seconds and --checkpoint are for --train-original and --architectures.")
+        from deepcomposer_lab.benchmarks import ar_cnn
 
-    chosen = {} if options.model is None else {"model": options.model}
-    figures = ar_cnn.run(quick=options.quick, jsb=jsb, report=lambda line: print(line, flush=True), **chosen)
+        chosen = {} if options.model is None else {"model": options.model}
+        lines: list[str] = []
+        with _ProgressBar("parts", quiet=False) as progress:
+            figures = ar_cnn.run(quick=options.quick, jsb=jsb, report=lines.append, progress=progress, **chosen)
+        print("\n".join(lines))
     if target is not None:
         _write_json(target, figures)
         print(f"Wrote {target}")
     return 0
+
+
+def _train_for_comparison(options: argparse.Namespace) -> Mapping[str, float]:
+    """Train what the benchmark compares with, and keep its figures where they are read."""
+    name = "--train-original" if options.train_original else "--architectures"
+    if options.quick or options.jsb is not None or options.model is not None:
+        raise CommandError(f"{name} measures other networks: --quick, --jsb and --model do not go with it.")
+    if options.train_original and options.architectures:
+        raise CommandError("--train-original and --architectures are two commands; give one.")
+    if options.architectures and options.checkpoint is not None:
+        raise CommandError("--checkpoint is for --train-original.")
+    if options.seconds is not None and not options.seconds > 0:
+        raise CommandError(f"--seconds takes a number above 0; got {options.seconds:g}.")
+    checkpoint = _checked_file(options.checkpoint)
+    from deepcomposer_lab.benchmarks import architectures, original_ar_cnn
+
+    module = original_ar_cnn if options.train_original else architectures
+    module.FIGURES.parent.mkdir(parents=True, exist_ok=True)
+    studio.check_writable(module.FIGURES)  # before the work, not after it
+    seconds = module.SECONDS if options.seconds is None else options.seconds
+    report = partial(print, flush=True)
+    if options.train_original:
+        return original_ar_cnn.run(seconds, checkpoint, report)["figures"]
+    rows = architectures.run(seconds=seconds, report=report)
+    return {f"{row}: {figure}": value for row, found in rows.items() for figure, value in found.items()}
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -395,8 +395,9 @@ def test_benchmark_prints_its_report_and_writes_flat_figures(
 
     asked: dict[str, Any] = {}
 
-    def run(*, report: Callable[[str], None], **options: Any) -> dict[str, float]:
+    def run(*, report: Callable[[str], None], progress: Callable[..., None], **options: Any) -> dict[str, float]:
         asked.update(options)
+        progress(1, 2, "pieces")
         report("detection 0.5")
         return {"detection.average_precision": 0.5}
 
@@ -411,6 +412,56 @@ def test_benchmark_prints_its_report_and_writes_flat_figures(
 def test_benchmark_refuses_unknown_techniques_and_missing_files(refused: Callable[..., str]) -> None:
     assert "no benchmark 'gan'" in refused("benchmark", "gan")
     assert "no file 'gone.npz'" in refused("benchmark", "ar-cnn", "--jsb", "gone.npz")
+    assert "for --train-original" in refused("benchmark", "ar-cnn", "--seconds", "60")
+    assert "for --train-original" in refused("benchmark", "ar-cnn", "--checkpoint", "c.pt")
+    assert "do not go with it" in refused("benchmark", "ar-cnn", "--train-original", "--quick")
+    assert "above 0" in refused("benchmark", "ar-cnn", "--train-original", "--seconds", "-1")
+    assert "does not exist" in refused("benchmark", "ar-cnn", "--train-original", "--checkpoint", "gone/c.pt")
+    assert "give one" in refused("benchmark", "ar-cnn", "--train-original", "--architectures")
+    assert "for --train-original" in refused("benchmark", "ar-cnn", "--architectures", "--checkpoint", "c.pt")
+
+
+def test_benchmark_trains_the_original_and_writes_its_figures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from deepcomposer_lab.benchmarks import original_ar_cnn
+
+    asked: list[Any] = []
+
+    def run(seconds: float, checkpoint: Path | None, report: Callable[[str], None]) -> dict[str, Any]:
+        asked.append((seconds, checkpoint))
+        report("original: trained")
+        return {"date": "2026-11-22", "figures": {"original.restoration.f1": 0.25}}
+
+    monkeypatch.setattr(original_ar_cnn, "run", run)
+    monkeypatch.setattr(original_ar_cnn, "FIGURES", tmp_path / "figures" / "original.json")
+    words = ["benchmark", "ar-cnn", "--train-original", "--json", "o.json"]
+    assert cli.main(words) == 0
+    assert cli.main([*words, "--seconds", "60", "--checkpoint", "c.pt"]) == 0
+    assert asked == [(original_ar_cnn.SECONDS, None), (60.0, Path("c.pt"))]
+    assert json.loads((tmp_path / "o.json").read_text()) == {"original.restoration.f1": 0.25}
+    assert capsys.readouterr().out.splitlines()[0] == "original: trained"
+
+
+def test_benchmark_trains_architectures_for_as_long_as_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from deepcomposer_lab.benchmarks import architectures
+
+    asked: list[float] = []
+
+    def run(*, seconds: float, report: Callable[[str], None]) -> dict[str, dict[str, float]]:
+        asked.append(seconds)
+        report("plain U-Net")
+        return {"plain U-Net": {"loss": 1.5}}
+
+    monkeypatch.setattr(architectures, "run", run)
+    monkeypatch.setattr(architectures, "FIGURES", tmp_path / "figures" / "architectures.json")
+    assert cli.main(["benchmark", "ar-cnn", "--architectures", "--seconds", "5", "--json", "a.json"]) == 0
+    assert cli.main(["benchmark", "ar-cnn", "--architectures"]) == 0
+    assert asked == [5.0, architectures.SECONDS]
+    assert json.loads((tmp_path / "a.json").read_text()) == {"plain U-Net: loss": 1.5}
+    assert capsys.readouterr().out.splitlines()[0] == "plain U-Net"
 
 
 def test_models_and_datasets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,234 +1,160 @@
 """How good AutoregressiveCNN Bach is, on chorales that it never saw.
 
-1. *Detection*: eight-bar windows, hop four bars; a tenth of the notes moved by one to six semitones, redrawn where they
-   hit a sounding pitch or leave the voice's range. The removal scores shall name them: average precision, pooled over
-   notes. Chance is the share of moved notes, about 0.10.
-2. *Restoration*: three in ten notes of a piece taken away; the model adds (and takes back) until as many are there
-   again, at default creative risk, none of the notes given being removed. F1 on (onset, pitch) and on (onset, pitch
-   class) against the notes taken.
-3. *Voices*: Bach's notes below the soprano, thrown together and given to Alto, Tenor and Bass by the function that does
-   so for added notes: the share that comes to its own voice.
-4. *Speed*: on one core, 150 edits over eight bars, the first edit from a standing start, edits a second.
+1. *Detection*: moved notes that the removal scores shall name (detection.py).
+2. *Restoration*: notes taken away that shall come back (restoration.py).
+3. *Harmonisation*: a soprano that shall be set, nine measures beside Bach's (harmonisation.py, harmony.py).
+4. *Likelihood*: nats an edit, and a hidden note (likelihood.py).
+5. *Speed and size*, on one core (speed.py).
 
 Every figure stands twice: for all test pieces, and for those whose melody training never heard (half the test melodies
-of this split also occur in training, in other harmonisations). Intervals are 95 % bootstrap intervals over pieces.
-Floors: *random* scores and cells; *most likely pitch*, the training pieces' frequencies of pitch by voice (detection,
-the rarest is suspect) and of pitch by place in the beat (restoration, the commonest free cells are filled).
+of this split also occur in training, in other harmonisations). Intervals are 95 % bootstrap intervals over pieces
+(intervals.py). Beside the model stand chance, the commonest pitch, an n-gram that is told the voices (ngram.py), and
+the original's architecture, trained and scored once on a dozen of the pieces (original_ar_cnn.py).
+
+Each piece has its own random numbers, so its figures do not depend on which other pieces are measured, in which order,
+or by how many processes.
 
 Lesson: notebooks/08_ar_cnn.ipynb.
 """
 
 from __future__ import annotations
 
-import platform
-import time
+import math
+import multiprocessing
+import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.random import Generator
-from numpy.typing import NDArray
 
-import deepcomposer_lab.metrics as metrics
-from deepcomposer_lab.datasets import Piece, load_dataset, read_jsb
+from deepcomposer_lab.benchmarks import (
+    detection,
+    harmonisation,
+    likelihood,
+    original_ar_cnn,
+    restoration,
+    speed,
+    table,
+)
+from deepcomposer_lab.benchmarks.corpus import Frequencies, chorales, move_notes, windows
+from deepcomposer_lab.benchmarks.harmonisation import musical_figures
+from deepcomposer_lab.benchmarks.harmony import MEASURES
+from deepcomposer_lab.benchmarks.intervals import Draws, Estimate, Weights, bootstrap_weights
+from deepcomposer_lab.benchmarks.ngram import NeighbourNGram
+from deepcomposer_lab.datasets import Piece, load_dataset
+from deepcomposer_lab.models.inference import one_thread
 from deepcomposer_lab.models.registry import load_model
-from deepcomposer_lab.music.composition import Composition, Track
-from deepcomposer_lab.music.note import PITCH_NAMES, Note
-from deepcomposer_lab.music.samples import sample_melody
-from deepcomposer_lab.music.voices import VOICE_RANGES, assign_voices
+from deepcomposer_lab.music.voices import assign_voices
 from deepcomposer_lab.techniques.ar_cnn import ARCNN
-from deepcomposer_lab.training.ar_cnn import Source, crop, source_of
-from deepcomposer_lab.training.corruption import without_doubles
-from deepcomposer_lab.training.ranking import average_precision
+from deepcomposer_lab.training.ar_cnn import source_of
+
+__all__ = ["Bench", "Measured", "move_notes", "musical_figures", "run", "windows"]
 
 Report = Callable[[str], None]
-Notes = NDArray[np.int64]
-T = TypeVar("T")
+Progress = Callable[[int, int, str], None]  # (done, total, what)
+Job = tuple[str, int]  # "piece" or "excerpt", and the index among the test pieces
 
-WINDOW_BARS, HOP_BARS = 8, 4
-MOVED_SHARE, HIDDEN_SHARE = 0.1, 0.3
-QUICK_PIECES = 10
-RESAMPLES = 1000
-RANGES = list(VOICE_RANGES.values())  # soprano, alto, tenor, bass
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One piece's detection: which notes were moved, and how suspect each row finds every note."""
-
-    moved: NDArray[np.bool_]
-    scores: dict[str, NDArray[np.float64]]
+MODEL = "autoregressive_cnn_bach"
+QUICK_PIECES = 6
+RESAMPLES, QUICK_RESAMPLES = 1000, 200
+MOST_WORKERS = 4  # each holds a network of its own, about 400 MB
 
 
 @dataclass(frozen=True)
-class Frequencies:
-    """What the training pieces say of a pitch without context.
+class Measured:
+    """All that is measured of one piece; of an excerpt, only what the original is compared on."""
+
+    restored: restoration.Restored
+    harmonised: harmonisation.Harmonised
+    detected: detection.Detected | None = None
+    likelihoods: likelihood.Likelihoods | None = None
+
+
+class Bench:
+    """The model, the test pieces and what the floors know: all that is needed to measure a piece.
 
     Parameters
     ----------
-    by_voice : ndarray, float, shape (4, 128)
-        Share of each pitch among a voice's notes; every pitch counted once more than it occurs.
-    by_place : ndarray, float, shape (steps per beat, 128)
-        Share of each pitch among the notes that start at that place in a beat.
+    model : str
+        A trained model's name.
+    jsb : Path, optional
+        The public Jsb16thSeparated.npz.
     """
 
-    by_voice: NDArray[np.float64]
-    by_place: NDArray[np.float64]
+    def __init__(self, model: str = MODEL, jsb: Path | None = None) -> None:
+        self.technique = ARCNN(load_model(model))
+        encoding = self.technique.encoding
+        self.chorales = chorales(encoding, jsb=jsb)
+        self.partners = harmonisation.partners([chorale.piece for chorale in self.chorales])
+        training = load_dataset("bach_chorales").pieces("train")
+        sources = [source_of(piece, encoding) for piece in training]
+        self.frequencies = Frequencies.of(sources, encoding.steps_per_beat)
+        self.ngram = NeighbourNGram.of([piece.notes for piece in training])
 
-    @classmethod
-    def of(cls, sources: Sequence[Source], steps_per_beat: int) -> Frequencies:
-        """Count the notes of the training pieces."""
-        by_voice, by_place = np.ones((4, 128)), np.ones((steps_per_beat, 128))
-        for source in sources:
-            np.add.at(by_voice, (source.notes[:, 3], source.notes[:, 1]), 1)
-            np.add.at(by_place, (source.notes[:, 0] % steps_per_beat, source.notes[:, 1]), 1)
-        return cls(by_voice / by_voice.sum(axis=1, keepdims=True), by_place / by_place.sum())
-
-
-def windows(source: Source) -> list[tuple[int, int]]:
-    """Return (start, steps) of a piece's eight-bar windows; the last may be shorter, a pickup belongs to the first."""
-    length = source.time.shape[1]
-    bars = [*np.flatnonzero(source.time[1]).tolist(), length]
-    spans = []
-    for index in range(0, max(1, len(bars) - 1 - HOP_BARS), HOP_BARS):
-        start = 0 if index == 0 else bars[index]
-        spans.append((start, bars[min(index + WINDOW_BARS, len(bars) - 1)] - start))
-    return spans
-
-
-def move_notes(notes: Notes, random: Generator) -> tuple[Notes, NDArray[np.bool_]]:
-    """Move a tenth of the notes by ±1…±6 semitones; return the notes and which were moved.
-
-    A move is drawn again where it hits a pitch that sounds at the time or leaves the voice's range.
-    """
-    notes, moved = notes.copy(), np.zeros(len(notes), dtype=bool)
-    for index in random.permutation(len(notes))[: max(1, round(MOVED_SHARE * len(notes)))]:
-        onset, pitch, duration, voice = notes[index]
-        together = (notes[:, 0] < onset + duration) & (notes[:, 0] + notes[:, 2] > onset)
-        lowest, highest = RANGES[voice]
-        options = [
-            pitch + shift
-            for shift in (*range(-6, 0), *range(1, 7))
-            if lowest <= pitch + shift <= highest and pitch + shift not in notes[together, 1]
-        ]
-        if options:
-            notes[index, 1], moved[index] = random.choice(options), True
-    return notes, moved
+    def measure(self, job: Job) -> Measured:
+        """Measure a piece, or the excerpt of it that the original was scored on."""
+        kind, index = job
+        chorale, other = self.chorales[index], self.chorales[self.partners[index]]
+        floors = self.frequencies, self.ngram
+        with one_thread():
+            if kind == "excerpt":
+                chorale = original_ar_cnn.excerpt(chorale)
+            restored = restoration.restore(self.technique, chorale, *floors)
+            harmonised = harmonisation.harmonise(self.technique, chorale, other, *floors)
+            if kind == "excerpt":
+                return Measured(restored, harmonised)
+            detected = detection.detect(self.technique, chorale, *floors)
+            return Measured(restored, harmonised, detected, likelihood.measure(self.technique, chorale, *floors))
 
 
-@torch.inference_mode()
-def detect(technique: ARCNN, source: Source, frequencies: Frequencies, random: Generator) -> Scored:
-    """Score every note of every window of a piece, a tenth of them moved."""
-    encoding, multiple = technique.encoding, technique.time_multiple
-    moved, suspect, floor = [], [], []
-    for start, steps in windows(source):
-        width = -(-steps // multiple) * multiple
-        notes, channels = crop(source, start, width)
-        inside = notes[(notes[:, 0] >= 0) & (notes[:, 0] < steps)]
-        context = notes[notes[:, 0] < 0]
-        spoilt, is_moved = move_notes(without_doubles(inside), random)
-        roll = encoding.draw(np.concatenate([context, spoilt])[:, :3], width)
-        scores = technique.network(roll=torch.from_numpy(roll)[None], time=torch.from_numpy(channels)[None])
-        suspect.append(scores.remove[0].numpy()[encoding.row(spoilt[:, 1]), spoilt[:, 0]])
-        floor.append(-np.log(frequencies.by_voice[spoilt[:, 3], spoilt[:, 1]]))
-        moved.append(is_moved)
-    count = sum(len(part) for part in moved)
-    return Scored(
-        np.concatenate(moved),
-        {
-            "model": np.concatenate(suspect),
-            "random": random.random(count),
-            "most_likely_pitch": np.concatenate(floor),
-        },
-    )
+_bench: Bench | None = None  # a worker's own
 
 
-@dataclass(frozen=True)
-class Restored:
-    """One piece's restoration: hits on (onset, pitch), hits on (onset, pitch class), notes taken, notes put back."""
-
-    counts: dict[str, tuple[int, int, int, int]]
-
-
-def restore(technique: ARCNN, piece: Piece, source: Source, frequencies: Frequencies, random: Generator) -> Restored:
-    """Take three in ten notes away, and see which come back."""
-    notes = without_doubles(source.notes)
-    hidden = np.zeros(len(notes), dtype=bool)
-    hidden[random.permutation(len(notes))[: round(HIDDEN_SHARE * len(notes))]] = True
-    taken, given = notes[hidden, :2], notes[~hidden]
-    per_beat = technique.encoding.steps_per_beat
-    lead = -piece.pickup % per_beat
-    composition = Composition(
-        tracks=(Track(tuple(Note((o - lead) / per_beat, p, d / per_beat) for o, p, d, _ in given.tolist()), "Given"),),
-        metres=piece.to_composition().metres,
-        pickup=piece.pickup / per_beat,
-    )
-    session = technique.steps(
-        composition, seed=int(random.integers(2**31)), max_notes_to_remove=0, sampling_iterations=500
-    )
-    session.may_stop = False
-    for _ in session:
-        if len(session.added) == len(taken):
-            break
-    offset = lead - session.grid.lead
-    back = [(placed.onset + offset, placed.note.pitch) for placed in session.added]
-    free = _free_cells(given, source.time.shape[1])
-    chance = free[random.permutation(len(free))[: len(taken)]]
-    ranked = free[np.lexsort((random.random(len(free)), -frequencies.by_place[free[:, 0] % per_beat, free[:, 1]]))]
-    rows = {
-        "model": np.array(back).reshape(-1, 2),
-        "random": chance,
-        "most_likely_pitch": ranked[: len(taken)],
-    }
-    return Restored({name: _hits(taken, cells) for name, cells in rows.items()})
+def _start_worker(model: str, jsb: Path | None) -> None:
+    global _bench
+    torch.set_num_threads(1)
+    _bench = Bench(model, jsb)
 
 
-def _free_cells(notes: Notes, steps: int) -> Notes:
-    """Return all (onset, pitch) within the voices' ranges at which no given note starts."""
-    grid = np.ones((steps, 128), dtype=bool)
-    grid[:, : RANGES[3][0]] = grid[:, RANGES[0][1] + 1 :] = False
-    grid[notes[:, 0], notes[:, 1]] = False
-    return np.argwhere(grid)
+def _measure_in_worker(job: Job) -> Measured:
+    assert _bench is not None
+    return _bench.measure(job)
 
 
-def _hits(taken: Notes, back: Notes) -> tuple[int, int, int, int]:
-    exact = len(set(map(tuple, taken.tolist())) & set(map(tuple, back.tolist())))
-    remaining: dict[tuple[int, int], int] = {}
-    for onset, pitch in taken.tolist():
-        remaining[onset, pitch % 12] = remaining.get((onset, pitch % 12), 0) + 1
-    by_class = 0
-    for onset, pitch in back.tolist():
-        if remaining.get((onset, pitch % 12), 0):
-            remaining[onset, pitch % 12] -= 1
-            by_class += 1
-    return exact, by_class, len(taken), len(back)
+def measure_all(
+    bench: Bench, jobs: Sequence[Job], *, model: str, jsb: Path | None, workers: int, done: Callable[[], None]
+) -> dict[Job, Measured]:
+    """Measure pieces by one process a core; the results are the same however many there are."""
+    found: dict[Job, Measured] = {}
+    if workers <= 1:
+        for job in jobs:
+            found[job] = bench.measure(job)
+            done()
+        return found
+    # Spawned, not forked: a forked process may inherit torch's locks in whatever state they are.
+    with ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(model, jsb)
+    ) as pool:
+        futures = {pool.submit(_measure_in_worker, job): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                found[futures[future]] = future.result()
+                done()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return found
 
 
-def detection_figure(pieces: Sequence[Scored], row: str) -> float:
-    """Average precision of a row over all notes of some pieces."""
-    return average_precision(
-        np.concatenate([piece.moved for piece in pieces]),
-        np.concatenate([piece.scores[row] for piece in pieces]),
-    )
-
-
-def restoration_figure(pieces: Sequence[Restored], row: str, *, pitch_class: bool = False) -> float:
-    """F1 of a row over all notes of some pieces: 2 · hits / (taken + put back)."""
-    counts = np.array([piece.counts[row] for piece in pieces])
-    return float(2 * counts[:, 1 if pitch_class else 0].sum() / (counts[:, 2].sum() + counts[:, 3].sum()))
-
-
-def interval(pieces: Sequence[T], figure: Callable[[Sequence[T]], float], resamples: int) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of a figure over pieces, drawn with replacement."""
-    random = np.random.default_rng(0)
-    values = [figure([pieces[i] for i in random.integers(0, len(pieces), len(pieces))]) for _ in range(resamples)]
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return float(low), float(high)
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def voices_agreement(pieces: Sequence[Piece]) -> float:
@@ -243,153 +169,144 @@ def voices_agreement(pieces: Sequence[Piece]) -> float:
     return right / total
 
 
-def musical_figures(technique: ARCNN, pieces: Sequence[Piece]) -> dict[str, dict[str, float]]:
-    """Return five metrics of music made from pieces' sopranos at default settings, beside those of the pieces.
-
-    What a model card keeps beside the training's own figures: `model` and `dataset`, each the mean over the pieces.
-    """
-    rows: dict[str, list[dict[str, float]]] = {"model": [], "dataset": []}
-    for index, piece in enumerate(pieces):
-        chorale = piece.to_composition()
-        composed = technique.compose(chorale.with_tracks(chorale.tracks[:1]), seed=index)
-        for row, music in (("model", composed), ("dataset", chorale)):
-            tonic, mode = PITCH_NAMES[piece.key[0]], ("major", "minor")[piece.key[1]]
-            used = metrics.pitches_used(music)
-            rows[row].append(
-                {
-                    "empty_bar_rate": metrics.empty_bar_rate(music),
-                    "active_notes_per_bar": used.active_notes_per_bar,
-                    "distinct_pitches_per_bar": used.distinct_pitches_per_bar,
-                    "in_scale_ratio": metrics.in_scale_ratio(music, key=tonic, mode=mode),
-                    "polyphonic_rate": metrics.polyphonic_rate(music),
-                }
-            )
-    return {
-        row: {name: round(float(np.mean([values[name] for values in found])), 4) for name in found[0]}
-        for row, found in rows.items()
-    }
-
-
-def speed(technique: ARCNN) -> dict[str, float]:
-    """Time composing on one core; the medians of three runs."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        melody = sample_melody("ode_to_joy")
-        first, whole = [], []
-        for seed in range(3):
-            began = time.perf_counter()
-            session = technique.steps(melody, seed=seed, sampling_iterations=150)
-            session.may_stop = False
-            edits = iter(session)
-            next(edits)
-            first.append(time.perf_counter() - began)
-            done = 1 + sum(1 for _ in edits)
-            whole.append((time.perf_counter() - began) * 150 / done)
-    finally:
-        torch.set_num_threads(threads)
-    return {
-        "speed.first_edit_s": float(np.median(first)),
-        "speed.edits_150_over_8_bars_s": float(np.median(whole)),
-        "speed.edits_per_second": 150 / float(np.median(whole)),
-        "memory.peak_mb": peak_memory_mb(),
-    }
-
-
-def peak_memory_mb() -> float:
-    """Return the most memory this process has held, in MB; where the system does not tell, what it holds now."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        import psutil
-
-        return psutil.Process().memory_info().peak_wset / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if platform.system() == "Darwin" else peak / 1e3
-
-
 def run(
     *,
     quick: bool = False,
     jsb: Path | None = None,
     report: Report = print,
-    model: str = "autoregressive_cnn_bach",
+    progress: Progress | None = None,
+    model: str = MODEL,
+    workers: int | None = None,
 ) -> dict[str, float]:
     """Run the benchmark.
 
     Parameters
     ----------
     quick : bool
-        Ten pieces and few resamples: under a minute.
+        Few pieces and few resamples: under a minute. The model is not set beside the original's architecture then.
     jsb : Path, optional
         The public Jsb16thSeparated.npz, to score its test pieces instead of the same pieces from the project's dataset.
         It does not tell a held note from a repeated one.
     report : callable (line)
         Where the table goes.
+    progress : callable (done, total, what), optional
+        Told after each piece.
+    model : str
+        A trained model's name; the newest AutoregressiveCNN Bach by default.
+    workers : int, optional
+        How many processes share the pieces; one a core, four at most, by default. The figures do not depend on it.
 
     Returns
     -------
     dict of str to float
-        Flat dotted names: `detection.average_precision` is the model on all pieces, `unheard.detection…` on those with
-        an unheard melody, `random.detection…` a floor.
+        Flat dotted names: `detection.average_precision` is the model on all pieces, with `.low` and `.high` of its
+        interval; `unheard.…` the same on the pieces with an unheard melody, `random.…`, `most_likely_pitch.…`,
+        `ngram.…` the floors, `original.…` the original's architecture and `dozen.…` the model on the same pieces.
+
+    Raises
+    ------
+    ValueError
+        When there is no such model, or the file is not the public one.
     """
-    technique = ARCNN(load_model(model))
-    dataset = load_dataset("bach_chorales")
-    pieces = dataset.pieces("test") if jsb is None else read_jsb(jsb, "test")
-    if quick:
-        pieces = pieces[:: max(1, len(pieces) // QUICK_PIECES)][:QUICK_PIECES]
-    sources = [source_of(piece, technique.encoding) for piece in pieces]
-    frequencies = Frequencies.of(
-        [source_of(piece, technique.encoding) for piece in dataset.pieces("train")],
-        technique.encoding.steps_per_beat,
-    )
-    unheard = [index for index, piece in enumerate(pieces) if not piece.heard_melody]
-    report(
-        f"{technique.model.card.stem} on {len(pieces)} test chorales, "
-        f"{len(unheard)} of them with a melody that training never heard"
-    )
-    detected, restored = [], []
-    for index, (piece, source) in enumerate(zip(pieces, sources, strict=True)):
-        detected.append(detect(technique, source, frequencies, np.random.default_rng([index, 1])))
-        restored.append(restore(technique, piece, source, frequencies, np.random.default_rng([index, 2])))
-    figures: dict[str, float] = {}
-    resamples = 100 if quick else RESAMPLES
-    groups = {"": list(range(len(pieces))), "unheard.": unheard}
-    for group, members in groups.items():
-        if not members:
-            continue
-        title = f"{'unheard melodies' if group else 'all'} ({len(members)} pieces)"
-        report(f"\n{title:30s} average precision       F1 on pitch            F1 on pitch class")
-        for row in ("model", "most_likely_pitch", "random"):
-            prefix = group + ("" if row == "model" else f"{row}.")
-            found, back = [detected[i] for i in members], [restored[i] for i in members]
-            by_pitch = partial(restoration_figure, row=row)
-            by_class = partial(restoration_figure, row=row, pitch_class=True)
-            measures = {
-                "detection.average_precision": interval_of(found, partial(detection_figure, row=row), resamples),
-                "restoration.f1": interval_of(back, by_pitch, resamples),
-                "restoration.f1_pitch_class": interval_of(back, by_class, resamples),
-            }
-            for name, (value, low, high) in measures.items():
-                figures |= {prefix + name: value, f"{prefix}{name}.low": low, f"{prefix}{name}.high": high}
-            cells = "   ".join(f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in measures.values())
-            report(f"  {row.replace('_', ' '):28s} {cells}")
-    figures["voices.agreement"] = voices_agreement(pieces)
-    report(
-        f"\nvoices: {figures['voices.agreement']:.1%} of Bach's notes below the soprano are given to their own voice"
-    )
-    figures |= speed(technique)
-    figures["weights.bytes"] = float(technique.model.card.weights_bytes)
-    report(
-        f"\none core: 150 edits over eight bars in {figures['speed.edits_150_over_8_bars_s']:.2f} s "
-        f"({figures['speed.edits_per_second']:.0f} a second), first edit after {figures['speed.first_edit_s']:.3f} s; "
-        f"peak memory {figures['memory.peak_mb']:.0f} MB; weights {figures['weights.bytes'] / 1e6:.2f} MB"
-    )
+    bench = Bench(model, jsb)
+    every = range(len(bench.chorales))
+    chosen = list(every[:: max(1, len(every) // QUICK_PIECES)][:QUICK_PIECES] if quick else every)
+    original = original_ar_cnn.read_original_figures()
+    dozen = [] if quick or jsb is not None or original is None else [i for i in original_ar_cnn.DOZEN if i in every]
+    jobs: list[Job] = [*(("piece", index) for index in chosen), *(("excerpt", index) for index in dozen)]
+    workers = min(cores(), MOST_WORKERS, len(jobs)) if workers is None else workers
+    tell = _counted(progress, len(jobs) + 1 + len(speed.LENGTHS))
+    # First, while nothing else runs and nothing else has filled the memory.
+    figures = speed.measure(bench.technique, runs=1 if quick else speed.RUNS, tick=lambda: tell("speed"))
+    found = measure_all(bench, jobs, model=model, jsb=jsb, workers=workers, done=lambda: tell("pieces"))
+    figures["weights.bytes"] = float(bench.technique.model.card.weights_bytes)
+    figures["voices.agreement"] = voices_agreement([bench.chorales[index].piece for index in chosen])
+    resamples = QUICK_RESAMPLES if quick else RESAMPLES
+    unheard = [index for index in chosen if not bench.chorales[index].piece.heard_melody]
+    for group, members in (("", chosen), (table.UNHEARD, unheard)):
+        if members:
+            figures[f"{group}pieces"] = float(len(members))
+            figures |= estimated(group, figures_of([found["piece", index] for index in members], resamples))
+    if original is not None:
+        figures |= {name: float(value) for name, value in original["figures"].items()}
+    if dozen:
+        excerpts = [found["excerpt", index] for index in dozen]
+        whole = [found["piece", index].detected for index in dozen]
+        figures |= beside_the_original(excerpts, [one for one in whole if one is not None], figures, resamples)
+    for line in lines(figures, bench.technique.model.card.stem, original):
+        report(line)
     return figures
 
 
-def interval_of(
-    pieces: Sequence[T], figure: Callable[[Sequence[T]], float], resamples: int
-) -> tuple[float, float, float]:
-    """Return a figure with its 95 % interval."""
-    return (figure(pieces), *interval(pieces, figure, resamples))
+def _counted(progress: Progress | None, total: int) -> Callable[[str], None]:
+    done = 0
+
+    def tell(what: str) -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total, what)
+
+    return tell
+
+
+def figures_of(measured: Sequence[Measured], resamples: int) -> dict[str, Draws]:
+    """Return every figure of some whole pieces, each with its resamples."""
+    weights = bootstrap_weights(len(measured), resamples)
+    detected = [piece.detected for piece in measured if piece.detected is not None]
+    likelihoods = [piece.likelihoods for piece in measured if piece.likelihoods is not None]
+    return {
+        **detection.figures(detected, weights),
+        **_composed(measured, weights),
+        **likelihood.figures(likelihoods, weights),
+    }
+
+
+def _composed(measured: Sequence[Measured], weights: Weights) -> dict[str, Draws]:
+    return {
+        **restoration.figures([piece.restored for piece in measured], weights),
+        **harmonisation.figures([piece.harmonised for piece in measured], weights),
+    }
+
+
+def estimated(prefix: str, draws: Mapping[str, Draws]) -> dict[str, float]:
+    """Return figures with their intervals as flat numbers: `name`, `name.low`, `name.high`.
+
+    What has no value, such as the precision of naming moves that did not occur in the few pieces of a quick run, is
+    left out: JSON knows no NaN.
+    """
+    figures: dict[str, float] = {}
+    for name, values in draws.items():
+        estimate = Estimate.of(values)
+        parts = {"": estimate.value, ".low": estimate.low, ".high": estimate.high}
+        figures |= {f"{prefix}{name}{part}": value for part, value in parts.items() if not math.isnan(value)}
+    return figures
+
+
+def beside_the_original(
+    excerpts: Sequence[Measured],
+    detected: Sequence[detection.Detected],
+    original: Mapping[str, float],
+    resamples: int,
+) -> dict[str, float]:
+    """Return the model's figures on the original's dozen, `dozen.…`, and what is told of the original by them.
+
+    On how many measures the original is nearer to Bach than the shuffled row is counted here, where that row is.
+    """
+    weights = bootstrap_weights(len(excerpts), resamples)
+    own = detection.figures(detected, weights) | _composed(excerpts, weights)
+    figures = estimated("dozen.", own)
+    nearer = [
+        original[f"original.harmonisation.{name}.difference"] < figures[f"dozen.harmonisation.{name}.shuffled_difference"]
+        for name in MEASURES
+    ]
+    figures["original.harmonisation.measures_nearer_than_shuffled"] = float(sum(nearer))
+    return figures
+
+
+def lines(figures: Mapping[str, float], model: str, original: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield the printed table."""
+    yield from table.header(figures, model)
+    for section in (table.detection, table.restoration, table.harmonisation, table.likelihood, table.speed):
+        yield from section(figures)
+    yield from table.original(figures, original)

@@ -1,107 +1,165 @@
-"""The benchmark itself: its moves are legal, its counts right by hand, its floors where arithmetic puts them."""
+"""The benchmark as a whole: what it returns, what it prints, and that neither order nor processes matter."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from deepcomposer_lab.benchmarks import ar_cnn as benchmark
+from deepcomposer_lab.benchmarks import original_ar_cnn, speed
+from deepcomposer_lab.benchmarks.corpus import Chorale
+from deepcomposer_lab.benchmarks.harmony import MEASURES
 from deepcomposer_lab.datasets import load_dataset
 from deepcomposer_lab.encoding.image import ImageEncoding
-from deepcomposer_lab.music.voices import VOICE_RANGES
-from deepcomposer_lab.training.ar_cnn import crop, source_of
-from deepcomposer_lab.training.corruption import without_doubles
+from deepcomposer_lab.training.ar_cnn import source_of
 
-ENCODING = ImageEncoding()
+
+def shortened(chorale, steps=48):
+    piece = chorale.piece
+    notes = piece.notes[piece.notes[:, 0] + piece.notes[:, 2] <= steps]
+    piece = replace(piece, notes=notes, steps=steps)
+    return Chorale(chorale.index, piece, source_of(piece, ImageEncoding()))
+
+
+RECORD = {
+    "date": "2026-11-22",
+    "seed": 0,
+    "compute": {"cpu_seconds": 2400},
+    "parameters": 31_500_000,
+    "weights": {"sha256": "ab" * 32},
+    "figures": {
+        "original.detection.average_precision": 0.321,
+        "original.restoration.f1": 0.123,
+        "original.speed.edits_per_second": 1.5,
+        "original.weights.float16_bytes": 63e6,
+        **{f"original.harmonisation.{name}.difference": 0.0 if name == MEASURES[0] else 9.0 for name in MEASURES},
+    },
+}
 
 
 @pytest.fixture(scope="module")
-def pieces():
-    return load_dataset("bach_chorales").pieces("test")
+def measured():
+    """A run over three pieces of four bars, the original's dozen among them being one."""
+    patch = pytest.MonkeyPatch()
+    lines, told = [], []
+    real = benchmark.chorales
+    patch.setattr(benchmark, "chorales", lambda *a, **k: [shortened(c) for c in real(*a, **k)[:3]])
+    patch.setattr(original_ar_cnn, "read_original_figures", lambda: RECORD)
+    patch.setattr(speed, "measure", lambda *_, tick, **__: [tick() for _ in range(4)] and SPEED.copy())
+    patch.setattr(benchmark, "RESAMPLES", 20)
+    figures = benchmark.run(report=lines.append, progress=lambda *now: told.append(now), workers=1)
+    patch.undo()
+    return figures, lines, told
 
 
-def test_moved_notes_are_wrong_in_a_legal_way(pieces):
-    ranges = list(VOICE_RANGES.values())
-    shares = []
-    for index, piece in enumerate(pieces[:12]):
-        notes = without_doubles(source_of(piece, ENCODING).notes)
-        spoilt, moved = benchmark.move_notes(notes, np.random.default_rng(index))
-        assert np.array_equal(spoilt[~moved], notes[~moved])
-        shift = spoilt[moved, 1] - notes[moved, 1]
-        assert (np.abs(shift) >= 1).all()
-        assert (np.abs(shift) <= 6).all()
-        for onset, pitch, duration, voice in spoilt[moved]:
-            assert ranges[voice][0] <= pitch <= ranges[voice][1]
-            together = (spoilt[:, 0] < onset + duration) & (spoilt[:, 0] + spoilt[:, 2] > onset)
-            assert (spoilt[together, 1] == pitch).sum() == 1
-        shares.append(moved.mean())
-    assert np.mean(shares) == pytest.approx(0.1, abs=0.01)
+SPEED = {
+    "speed.first_edit_s": 0.1,
+    "speed.edits_150_over_8_bars_s": 1.5,
+    "speed.edits_per_second": 100.0,
+    "memory.peak_mb": 300.0,
+    **{f"speed.bars_{bars}.{name}": 0.01 for bars in (8, 32, 128) for name in (
+        "first_edit_s", "seconds_per_edit", "edits_per_second")},
+}  # fmt: skip
 
 
-def test_windows_are_eight_bars_every_four_and_reach_the_end(pieces):
-    for piece in pieces:
-        source = source_of(piece, ENCODING)
-        bar = piece.metre[0] * 16 // piece.metre[1]
-        spans = benchmark.windows(source)
-        assert spans[0][0] == 0
-        assert spans[-1][0] + spans[-1][1] == source.time.shape[1]
-        assert all(steps <= 9 * bar for _, steps in spans)
-        for start, _ in spans[1:]:
-            assert crop(source, start, 1)[1][1, 0] == 1  # starts on a bar line
+def test_the_model_is_ahead_of_every_floor(measured):
+    figures, _, _ = measured
+    assert figures["random.detection.average_precision"] == pytest.approx(0.1, abs=0.1)
+    for floor in ("random", "most_likely_pitch", "ngram"):
+        assert figures["detection.average_precision"] > figures[f"{floor}.detection.average_precision"]
+        assert figures["restoration.f1"] > figures[f"{floor}.restoration.f1"]
+        assert figures["likelihood.hidden_note_nats"] < figures[f"{floor}.likelihood.hidden_note_nats"]
+        assert (
+            figures["harmonisation.triad_or_seventh_share"] > figures[f"{floor}.harmonisation.triad_or_seventh_share"]
+        )
+    assert figures["likelihood.edit_nats"] < figures["random.likelihood.edit_nats"]
 
 
-def test_hits_are_counted_once():
-    taken = np.array([[0, 60], [0, 72], [4, 64]])
-    back = np.array([[0, 60], [0, 48], [0, 36], [4, 65]])
-    # exact: (0, 60). By pitch class at 0 two Cs were taken, three put back: two count. F is not E.
-    assert benchmark._hits(taken, back) == (1, 2, 3, 4)
-    restored = [benchmark.Restored({"model": (1, 2, 3, 4)}), benchmark.Restored({"model": (3, 3, 3, 3)})]
-    assert benchmark.restoration_figure(restored, "model") == pytest.approx(2 * 4 / 13)
-    assert benchmark.restoration_figure(restored, "model", pitch_class=True) == pytest.approx(2 * 5 / 13)
-
-
-def test_the_interval_holds_the_figure_and_narrows_with_more_pieces():
-    def mean(values):
-        return float(np.mean(values))
-
-    few, many = list(np.arange(10.0)), list(np.arange(10.0)) * 20
-    low, high = benchmark.interval(few, mean, 500)
-    assert low < 4.5 < high
-    narrow_low, narrow_high = benchmark.interval(many, mean, 500)
-    assert narrow_high - narrow_low < (high - low) / 3
-
-
-def test_free_cells_leave_out_what_is_there():
-    free = benchmark._free_cells(np.array([[0, 60, 4, 1]]), 2)
-    cells = set(map(tuple, free.tolist()))
-    assert (0, 60) not in cells
-    assert (1, 60) in cells
-    assert {pitch for _, pitch in cells} == set(range(36, 82))
-
-
-def test_most_of_bachs_notes_come_to_their_own_voice(pieces):
-    assert 0.95 < benchmark.voices_agreement(pieces[::15]) < 1
-
-
-def test_musical_figures_stand_beside_the_datasets_own(pieces):
-    class Echo:
-        def compose(self, music, *, seed):
-            return music
-
-    figures = benchmark.musical_figures(Echo(), pieces[:4])
-    assert figures["model"]["polyphonic_rate"] == 0  # a soprano alone
-    assert figures["dataset"]["polyphonic_rate"] > 0.8
-    assert figures["dataset"]["active_notes_per_bar"] > 3 * figures["model"]["active_notes_per_bar"]
-    assert 0.8 < figures["dataset"]["in_scale_ratio"] < 1
-
-
-def test_the_model_is_ahead_of_both_floors(monkeypatch):
-    monkeypatch.setattr(benchmark, "QUICK_PIECES", 3)
-    lines = []
-    figures = benchmark.run(quick=True, report=lines.append)
-    assert figures["random.detection.average_precision"] == pytest.approx(0.1, abs=0.06)
-    for floor in ("random", "most_likely_pitch"):
-        assert figures["detection.average_precision"] > 2 * figures[f"{floor}.detection.average_precision"]
-        assert figures["restoration.f1"] > 2 * figures[f"{floor}.restoration.f1"]
-    assert figures["detection.average_precision.low"] <= figures["detection.average_precision"]
-    assert figures["speed.edits_150_over_8_bars_s"] > 0
-    assert any("most likely pitch" in line for line in lines)
+def test_what_is_promised_is_there(measured):
+    figures, _, _ = measured
     assert all(isinstance(value, float) for value in figures.values())
+    for name in (
+        "detection.average_precision",
+        "detection.leaves_chord.average_precision",
+        "detection.voice.soprano.average_precision",
+        "detection.interval.1.average_precision",
+        "restoration.f1",
+        "restoration.f1_pitch_class",
+        "restoration.default_risk.f1",
+        "harmonisation.measures_nearer_than_shuffled",
+        "harmonisation.triad_or_seventh_share",
+        "harmonisation.triad_or_seventh_ratio",
+        "likelihood.edit_nats",
+        "likelihood.hidden_note_nats",
+    ):
+        assert name in figures
+        assert figures[f"{name}.low"] <= figures[f"{name}.high"], name
+        # The one piece of the dozen has too few moves for some intervals, and likelihoods are not compared.
+        assert f"dozen.{name}" in figures or name.startswith(("likelihood", "detection.interval"))
+    assert figures["pieces"] == 3
+    assert figures["speed.edits_per_second"] == 100
+    assert figures["weights.bytes"] > 1e6
+    assert "likelihood.hidden_cell_nats" not in figures
+
+
+def test_the_original_stands_beside_the_model_on_the_same_pieces(measured):
+    figures, lines, _ = measured
+    assert figures["original.detection.average_precision"] == 0.321
+    # One of nine measures at distance 0, the others far away.
+    assert figures["original.harmonisation.measures_nearer_than_shuffled"] == 1
+    assert 0.3 < figures["dozen.detection.average_precision"] <= 1
+    text = "\n".join(lines)
+    for part in ("2026-11-22", "31.5 M", "2400 CPU seconds", "ab" * 32, "0.321", "0.123"):
+        assert part in text
+
+
+def test_the_table_fits_a_hundred_columns_and_names_all_that_is_measured(measured):
+    figures, lines, _ = measured
+    assert [line for line in lines if len(line) > 100] == []
+    text = "\n".join(lines)
+    for heading in ("DETECTION", "RESTORATION", "HARMONISATION", "LIKELIHOOD", "SPEED AND SIZE", "ORIGINAL"):
+        assert heading in text
+    for name in MEASURES:
+        assert f"   {name.replace('_', ' ')}" in text
+    assert f"{figures['detection.average_precision']:.3f} [" in text
+    assert "risk 0.5" in text
+    assert "nan" not in text
+
+
+def test_what_has_no_value_is_left_out():
+    draws = {"a": np.array([0.5, 0.4, 0.6]), "b": np.array([np.nan, 0.4, np.nan])}
+    found = benchmark.estimated("unheard.", draws)
+    assert found == pytest.approx({"unheard.a": 0.5, "unheard.a.low": 0.405, "unheard.a.high": 0.595})
+
+
+def test_progress_is_told_to_the_end(measured):
+    _, _, told = measured
+    assert [done for done, _, _ in told] == list(range(1, len(told) + 1))
+    assert {total for _, total, _ in told} == {4 + 3 + 1}  # speed, pieces, one excerpt
+
+
+def test_a_pieces_figures_do_not_hang_on_what_was_measured_before():
+    bench = benchmark.Bench()
+    bench.chorales = [shortened(chorale, 16) for chorale in bench.chorales[:3]]
+    bench.partners = [1, 2, 0]
+    alone = bench.measure(("piece", 2))
+    bench.measure(("piece", 0))
+    again = bench.measure(("piece", 2))
+    assert again.restored == alone.restored
+    assert again.harmonised == alone.harmonised
+    assert (again.detected.scores["model"] == alone.detected.scores["model"]).all()
+    assert (again.detected.scores["random"] == alone.detected.scores["random"]).all()
+    assert again.likelihoods == alone.likelihoods
+
+
+@pytest.mark.slow
+def test_two_processes_find_what_one_finds(monkeypatch):
+    monkeypatch.setattr(benchmark, "QUICK_PIECES", 2)
+    monkeypatch.setattr(speed, "measure", lambda *_, **__: SPEED.copy())
+    ignored = [].append
+    assert benchmark.run(quick=True, report=ignored, workers=2) == benchmark.run(quick=True, report=ignored, workers=1)
+
+
+def test_most_of_bachs_notes_come_to_their_own_voice():
+    pieces = load_dataset("bach_chorales").pieces("test")
+    assert 0.95 < benchmark.voices_agreement(pieces[::15]) < 1

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 Notes = NDArray[np.int64]
 
+PARALLEL_SHARE = 0.4  # of the moved notes that are made to run in parallel with another voice, where one allows it
+
 
 @dataclass(frozen=True)
 class Corrupted:
@@ -95,6 +97,37 @@ def moved(note: Notes, steps: int, random: Generator) -> Notes:
     return np.array([onset, pitch, duration, voice])
 
 
+def in_parallel(index: int, notes: Notes, random: Generator) -> Notes | None:
+    """Return a note made to follow another voice in parallel fifths, octaves or unisons; None where none can.
+
+    Where two voices stand a fifth or an octave apart, and both move on together, the note moves as the other voice
+    does: the one mistake of part-writing that is wrong by its motion alone, while each of its chords may be right. A
+    note moved by chance hardly ever makes it, so it is taught.
+    """
+    onset, pitch, _, voice = notes[index].tolist()
+    before = _last_before(onset, voice, notes)
+    if before is None:
+        return None
+    pitches = []
+    for other in set(notes[:, 3].tolist()) - {voice}:
+        now = notes[(notes[:, 3] == other) & (notes[:, 0] == onset), 1]
+        earlier = _last_before(onset, other, notes)
+        if len(now) and earlier is not None and (before - earlier) % 12 in (0, 7) and now[0] != earlier:
+            pitches.append(before + int(now[0]) - earlier)
+    pitches = [candidate for candidate in pitches if candidate != pitch]
+    if not pitches:
+        return None
+    changed = notes[index].copy()
+    changed[1] = random.choice(pitches)
+    return changed
+
+
+def _last_before(onset: int, voice: int, notes: Notes) -> int | None:
+    """Return the pitch that a voice sounds just before a step; None where it rests."""
+    sounding = (notes[:, 3] == voice) & (notes[:, 0] < onset) & (notes[:, 0] + notes[:, 2] == onset)
+    return int(notes[sounding, 1][-1]) if sounding.any() else None
+
+
 def corrupt(notes: Notes, steps: int, random: Generator) -> Corrupted:
     """Spoil a window of a chorale.
 
@@ -117,7 +150,11 @@ def corrupt(notes: Notes, steps: int, random: Generator) -> Corrupted:
     is_moved = ~hidden & (random.random(len(editable)) < wrong_share)
     truth = {(onset, pitch) for onset, pitch in editable[:, :2].tolist()}
 
-    false = [moved(note, steps, random) for note in editable[is_moved]]
+    false = []
+    shown = editable[~hidden]  # parallels to a voice that nobody sees could not be found
+    for index in np.flatnonzero(is_moved[~hidden]):
+        parallel = in_parallel(index, shown, random) if random.random() < PARALLEL_SHARE else None
+        false.append(moved(shown[index], steps, random) if parallel is None else parallel)
     if len(editable) and random.random() < 0.35:
         count = random.integers(0, 1 + int(0.15 * len(editable)))
         for model in editable[random.integers(0, len(editable), size=count)]:

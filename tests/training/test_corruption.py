@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepcomposer_lab.training.corruption import corrupt, without_doubles
+from deepcomposer_lab.training.corruption import corrupt, in_parallel, without_doubles
 
 
 def a_chorale(bars=4):
@@ -63,6 +63,43 @@ def test_notes_from_before_the_window_stay():
         spoilt = corrupt(original, 64, np.random.default_rng(seed))
         assert [-4, 60, 8, 1] in spoilt.visible.tolist()
         assert (-4, 60) not in cells(spoilt.add) | cells(spoilt.remove)
+
+
+def two_chords(*voices):
+    """One (first, second) pair of pitches a voice, quarters on steps 0 and 4."""
+    return np.array([(4 * t, pair[t], 4, voice) for voice, pair in enumerate(voices) for t in (0, 1)])
+
+
+def test_a_note_is_made_to_follow_another_voice_in_octaves():
+    notes = two_chords((72, 74), (64, 62), (55, 57), (48, 43))  # soprano and bass an octave twice apart, then apart
+    made = {in_parallel(7, notes, np.random.default_rng(seed))[1] for seed in range(20)}
+    # The bass stood two octaves under the soprano, a fifth under the tenor: it goes up a tone with either of them.
+    assert made == {50}
+    assert in_parallel(7, notes, np.random.default_rng(0)).tolist() == [4, 50, 4, 3]
+
+
+def test_no_parallel_where_nothing_moves_where_no_interval_is_perfect_or_nothing_came_before():
+    still = two_chords((72, 72), (64, 62), (48, 43))
+    assert in_parallel(5, still, np.random.default_rng(0)) is None  # the octave's other voice stays
+    thirds = two_chords((76, 77), (60, 62))
+    assert in_parallel(3, thirds, np.random.default_rng(0)) is None
+    assert in_parallel(0, thirds, np.random.default_rng(0)) is None
+    bach = two_chords((72, 74), (60, 62))
+    assert in_parallel(3, bach, np.random.default_rng(0)) is None  # it is that parallel already
+
+
+def test_parallels_are_made_by_voices_that_are_seen():
+    """In octaves all through, a wrong note of the bass is now and then the parallel; a hidden voice makes none."""
+    notes = two_chords((72, 74), (48, 43))
+    made = hidden = 0
+    for seed in range(3000):
+        spoilt = corrupt(notes, 16, np.random.default_rng(seed))
+        follows = (4, 50) in cells(spoilt.remove)
+        sung = {(0, 72), (4, 74)} <= cells(spoilt.visible)
+        made += follows and sung
+        hidden += follows and not sung
+    assert made > 10
+    assert hidden < made / 3
 
 
 def test_doubles_become_the_longest():

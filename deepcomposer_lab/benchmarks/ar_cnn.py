@@ -297,7 +297,8 @@ def beside_the_original(
     own = detection.figures(detected, weights) | _composed(excerpts, weights)
     figures = estimated("dozen.", own)
     nearer = [
-        original[f"original.harmonisation.{name}.difference"] < figures[f"dozen.harmonisation.{name}.shuffled_difference"]
+        original[f"original.harmonisation.{name}.difference"]
+        < figures[f"dozen.harmonisation.{name}.shuffled_difference"]
         for name in MEASURES
     ]
     figures["original.harmonisation.measures_nearer_than_shuffled"] = float(sum(nearer))

@@ -53,7 +53,7 @@ def train_for(recipe: ARCNNRecipe, seconds: float, **pieces: Any) -> dict[str, f
         began = time.process_time()
         trainer.update()
         used += time.process_time() - began
-    network = trainer.average.module.eval()
+    network = trainer.averaged()
     return {
         "parameters": float(sum(parameter.numel() for parameter in network.parameters())),
         "updates": float(trainer.step),

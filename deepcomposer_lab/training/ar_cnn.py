@@ -359,7 +359,7 @@ class ARCNNTrainer:
 
     def _look(self) -> None:
         """Measure the averaged network on the validation pieces, and keep its weights when they are the best so far."""
-        network = self._averaged()
+        network = self.averaged()
         self.figures = measure(network, self.validation)
         if self.best_figures and self.figures["loss"] >= self.best_figures["loss"]:
             self.looks_without_gain += 1
@@ -368,7 +368,7 @@ class ARCNNTrainer:
         self.best_figures = dict(self.figures)
         self.best = {name: value.detach().clone() for name, value in network.state_dict().items()}
 
-    def _averaged(self) -> AutoregressiveCNN:
+    def averaged(self) -> AutoregressiveCNN:
         """Return the network with the averaged weights, in evaluation mode."""
         network = self.average.module.eval()
         assert isinstance(network, AutoregressiveCNN)
@@ -376,7 +376,7 @@ class ARCNNTrainer:
 
     def _shipped(self) -> AutoregressiveCNN:
         """Return the averaged network as it was when it did best on the validation pieces; without any, as it is."""
-        network = copy.deepcopy(self._averaged())
+        network = copy.deepcopy(self.averaged())
         if self.best:
             network.load_state_dict(self.best)
         return network

@@ -183,7 +183,7 @@ def test_training_stops_early_and_keeps_the_weights_that_did_best(pieces, monkey
     trainer = ARCNNTrainer(recipe, pieces=pieces[:1], validation_pieces=pieces[1:2])
     averages = {}
     for progress in trainer:
-        averages[progress.step] = {name: value.clone() for name, value in trainer._averaged().state_dict().items()}
+        averages[progress.step] = {name: value.clone() for name, value in trainer.averaged().state_dict().items()}
     assert trainer.step == 10
     assert trainer.model("mine").card.metrics == {"loss": 2.0}
     shipped = trainer.model("mine").network.state_dict()

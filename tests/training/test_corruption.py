@@ -99,7 +99,7 @@ def test_parallels_are_made_by_voices_that_are_seen():
         made += follows and sung
         hidden += follows and not sung
     assert made > 10
-    assert hidden < made / 3
+    assert hidden < made / 2  # by chance alone
 
 
 def test_doubles_become_the_longest():

@@ -153,7 +153,7 @@ def corrupt(notes: Notes, steps: int, random: Generator) -> Corrupted:
     false = []
     shown = editable[~hidden]  # parallels to a voice that nobody sees could not be found
     for index in np.flatnonzero(is_moved[~hidden]):
-        parallel = in_parallel(index, shown, random) if random.random() < PARALLEL_SHARE else None
+        parallel = in_parallel(int(index), shown, random) if random.random() < PARALLEL_SHARE else None
         false.append(moved(shown[index], steps, random) if parallel is None else parallel)
     if len(editable) and random.random() < 0.35:
         count = random.integers(0, 1 + int(0.15 * len(editable)))

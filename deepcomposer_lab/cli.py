@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from deepcomposer_lab.music.composition import Composition
     from deepcomposer_lab.music.melody import Melody
+    from deepcomposer_lab.music.span import Span
 
 PROGRAM = "deepcomposer-lab"
 BENCHMARKS = ("ar-cnn",)
@@ -180,6 +181,21 @@ def _add_compose(command: Callable[..., _Parser]) -> None:
     for name, (metavar, help) in AR_CNN_CONTROLS.items():
         # Text goes on as it is: the technique knows the ranges, and says so.
         controls.add_argument(_flag(name), metavar=metavar, default=argparse.SUPPRESS, help=help)
+    suppressed: dict[str, Any] = {"default": argparse.SUPPRESS}  # what is not given is left to the technique
+    controls.add_argument(
+        "--keep-melody", action="store_true", help="leave every note of the melody as it is", **suppressed
+    )
+    controls.add_argument(
+        "--lock",
+        dest="locked",
+        action="append",
+        metavar="START:END[:TRACK]",
+        help="leave these beats as they are, or that track's notes in them; may be given several times",
+        **suppressed,
+    )
+    controls.add_argument(
+        "--choir", action="store_true", help="add only what alto, tenor and bass can sing", **suppressed
+    )
 
 
 # The names of the technique's parameters, so that --help need not load torch to print them.
@@ -396,7 +412,11 @@ def _compose(options: argparse.Namespace) -> int:
     music = _read(options.input)
     if not options.no_save:
         library_directory().mkdir(parents=True, exist_ok=True)
-    parameters = {name: getattr(options, name) for name in AR_CNN_CONTROLS if hasattr(options, name)}
+    parameters = {
+        name: getattr(options, name) for name in (*AR_CNN_CONTROLS, "keep_melody", "choir") if name in options
+    }
+    if "locked" in options:
+        parameters["locked"] = [_span(text) for text in options.locked]
     began = time.perf_counter()
     with _ProgressBar("edits", options.quiet) as progress:
         composition = studio.compose(
@@ -423,6 +443,19 @@ def _compose(options: argparse.Namespace) -> int:
         saved = studio.keep(composition, music)
         print(f"Saved as {saved.id} in {saved.path.parent}")
     return 0
+
+
+def _span(text: str) -> Span:
+    """Read "4:8" as the beats 4 to 8, "4:8:Alto" as those of one track."""
+    from deepcomposer_lab.music.span import Span
+
+    start, _, rest = text.partition(":")
+    end, names_track, track = rest.partition(":")
+    try:
+        beats = float(start), float(end)
+    except ValueError:
+        raise CommandError(f"a lock is written START:END in beats, such as 4:8, or 4:8:TRACK; got {text!r}.") from None
+    return Span(*beats, tracks=(track,) if names_track else None)
 
 
 def _pitched(music: Composition | Melody) -> int:

@@ -22,6 +22,7 @@ from deepcomposer_lab.music.metre import MetreChange
 from deepcomposer_lab.music.midi import read_midi, write_midi
 from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.music.samples import list_sample_melodies, sample_melody
+from deepcomposer_lab.music.span import Span
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +143,34 @@ def test_parameters_reach_the_technique_as_they_were_typed(technique: BassUnderE
             "creative_risk": "1.5",
         },
     ]
+
+
+def test_what_shall_stay_reaches_the_technique_as_spans(technique: BassUnderEveryNote) -> None:
+    words = ["--keep-melody", "--choir", "--lock", "4:8", "--lock=0:1.5:Melody: left, hand"]
+    assert cli.main(["compose", "ode_to_joy", *words, "--no-save"]) == 0
+    [_, asked] = technique.asked
+    assert asked == {
+        "seed": None,
+        "keep_melody": True,
+        "choir": True,
+        "locked": [Span(4, 8), Span(0, 1.5, ("Melody: left, hand",))],
+    }
+
+
+@pytest.mark.parametrize(
+    ("lock", "said"),
+    [
+        ("4-8", "a lock is written START:END in beats, such as 4:8, or 4:8:TRACK; got '4-8'."),
+        ("4:", "a lock is written START:END"),
+        ("8:4", "A span ends after it starts; got start 8 and end 4."),
+    ],
+)
+def test_a_lock_that_makes_no_sense_is_one_sentence(
+    lock: str, said: str, technique: BassUnderEveryNote, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["compose", "ode_to_joy", "--lock", lock, "--no-save"]) == 2
+    assert said in capsys.readouterr().err
+    assert technique.asked == []
 
 
 def test_the_help_names_exactly_the_techniques_parameters_defaults_and_ranges() -> None:
@@ -406,7 +435,11 @@ def test_benchmark_prints_its_report_and_writes_flat_figures(
     assert cli.main(["benchmark", "ar-cnn", "--quick", "--json", "b.json", "--jsb", "jsb.npz"]) == 0
     assert asked == {"quick": True, "jsb": Path("jsb.npz")}
     assert json.loads((tmp_path / "b.json").read_text()) == {"detection.average_precision": 0.5}
-    assert capsys.readouterr().out.splitlines()[0] == "detection 0.5"
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == "detection 0.5"
+    assert "1/2" in printed.err  # and how long it will take
+    assert cli.main(["benchmark", "ar-cnn", "--model", "mine"]) == 0
+    assert asked["model"] == "mine"
 
 
 def test_benchmark_refuses_unknown_techniques_and_missing_files(refused: Callable[..., str]) -> None:

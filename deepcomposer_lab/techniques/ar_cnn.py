@@ -43,7 +43,7 @@ VOICES = CHOIR  # the tracks that added notes go to
 # risk above 1 makes edits more alike, so more of them pass.
 LEAST_SHARE = 0.05
 # Twelve validation sopranos, eight bars each, default settings; share of beats with a triad or seventh (one standard
-# error is about 0.015), dissonant sixteenths (two pitch classes a semitone apart; Bach 0.06), edits from a look:
+# error is about 0.02), dissonant sixteenths (two pitch classes a semitone apart; Bach 0.06), edits from a look:
 #   one at once 0.86, 0.085, 1.0 | two (4, 8, 16 steps apart) 0.88 0.84 0.88, 0.08 0.11 0.08, 1.8
 #   three (4, 8, 16) 0.86 0.85 0.85, 0.11 0.10 0.08, 2.4 | four 0.87 0.83 0.85, 0.09 0.08 0.08, 2.9 | six (4, 8) 0.89
 #   0.85, 0.08 0.08, 3.8: no price that can be told from chance. Three are fast enough, a bar apart costs no dissonance.

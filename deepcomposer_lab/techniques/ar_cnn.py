@@ -1,8 +1,8 @@
 """AR-CNN: edits a melody note by note until it sounds more like the music the model learnt.
 
 The technique's four files: encoding/image.py (music as an image), networks/ar_cnn.py (the network),
-training/ar_cnn.py (how it learns), and this one (how it composes), with two helpers beside it: ar_cnn_roll.py (the roll
-being edited) and ar_cnn_rules.py (what may be edited).
+training/ar_cnn.py (how it learns), and this one (how it composes), with helpers beside it: ar_cnn_roll.py (the roll
+being edited), ar_cnn_rules.py (what may be edited) and fill_at_once.py (what editing is compared with).
 
 Each edit is drawn from those that are possible, as likely as the model finds it right: add a note, remove a note, also
 one it added itself, or stop. The parameters have the original's names; the original's edits were sixteenth-note cells,
@@ -35,6 +35,7 @@ from deepcomposer_lab.music.span import Span, checked_in, checked_spans
 from deepcomposer_lab.music.voices import assign_voices
 from deepcomposer_lab.techniques.ar_cnn_roll import WINDOW_STEPS, Placed, ProbabilityMap, Roll
 from deepcomposer_lab.techniques.ar_cnn_rules import CHOIR, Rules, locked_sources, melody_sources
+from deepcomposer_lab.techniques.fill_at_once import likeliest_additions
 from deepcomposer_lab.techniques.technique import Parameter, ProgressCallback, checked, chosen_seed
 
 VOICES = CHOIR  # the tracks that added notes go to
@@ -283,7 +284,34 @@ class ARCNN:
             raise TypeError(f"`again` takes a composition that AR-CNN made, or its step; got {type(made).__name__}.")
         if made.technique != self.name:
             raise ValueError(f"The last step was made by {made.technique!r}; {self.name!r} can only repeat its own.")
+        if "notes_at_once" in made.parameters:
+            raise ValueError("The last step was made by `fill_at_once`, without chance: to repeat it, call that again.")
         return self.compose(music, **{"seed": made.seed, **made.parameters, **changes})
+
+    def fill_at_once(self, music: Melody | Composition, *, notes: int | None = None) -> Composition:
+        """Add the likeliest notes of one single look, all at once, and return the result; nothing is removed.
+
+        Not a way to compose, but what there is to compare it with: none of these notes has seen the others.
+
+        Parameters
+        ----------
+        music : Melody or Composition
+        notes : int, optional
+            How many. Left out: as many as the probabilities of all places add up to, which is how many notes the
+            network expects to be missing.
+
+        Raises
+        ------
+        ValueError
+            When `notes` is no whole number of 0 or more, or the music has no pitched notes.
+        """
+        session = self.steps(music, seed=0)
+        added = likeliest_additions(session.roll, session.rules, notes=notes, velocity=session.velocity)
+        composition = session.composition()
+        *before, step = composition.steps
+        remark = "Its notes were added all at once, from one look of the network."
+        step = replace(step, parameters={"notes_at_once": len(added)}, seed=None, remarks=(remark, *step.remarks))
+        return replace(composition, steps=(*before, step))
 
     def steps(
         self,
@@ -533,7 +561,7 @@ class Session:
         self.finished = False
         self._history: list[Placed] = []  # the notes of `edits`
         velocities = [note.velocity for track in self.input.tracks if not track.is_drum for note in track.notes]
-        self._velocity = max(1, round(0.85 * float(np.median(velocities))))  # softer, so the melody stays in front
+        self.velocity = max(1, round(0.85 * float(np.median(velocities))))  # softer, so the melody stays in front
         self._look: _Look | None = None
         self._map: ProbabilityMap | None = None
         self._durations = np.empty((0, 0))
@@ -642,7 +670,7 @@ class Session:
         else:
             durations = self._fitting(row, onset, durations)
             duration = 1 + int(self.random.choice(len(durations), p=durations))
-            note = self.grid.note(onset, row + self.technique.encoding.lowest_pitch, duration, self._velocity)
+            note = self.grid.note(onset, row + self.technique.encoding.lowest_pitch, duration, self.velocity)
             placed, share = Placed(onset, row, duration, note), float(durations[duration - 1])
         self.roll.insert(placed)
         return placed, share
@@ -664,7 +692,7 @@ class Session:
         if edit >= look.cells:
             return RunnerUp("remove", self._removable(row, onset).note, probability)
         duration = 1 + int(self._fitting(row, onset, self._durations[place]).argmax())
-        note = self.grid.note(onset, row + self.technique.encoding.lowest_pitch, duration, self._velocity)
+        note = self.grid.note(onset, row + self.technique.encoding.lowest_pitch, duration, self.velocity)
         return RunnerUp("add", note, probability)
 
     def composition(self) -> Composition:

@@ -104,7 +104,9 @@ def harmonisation(figures: Figures) -> Iterator[str]:
     for prefix, title in (("", "all"), (UNHEARD, "unheard")):
         if f"{prefix}pieces" not in figures:
             continue
-        yield _MEASURE.format(f"   {title}", "Bach", "model", "model − Bach", "shuffled − Bach", "(voices)", "nearer")
+        yield _MEASURE.format(
+            f"   {title}", "Bach", "model", "|model − Bach|", "|shuffled − Bach|", "(voices)", "nearer"
+        )
         for name in MEASURES:
             base = f"{prefix}harmonisation.{name}."
             yield _MEASURE.format(
@@ -140,8 +142,8 @@ def _harmonising_floors(figures: Figures) -> Iterator[str]:
     for floor in FLOORS:
         nearer = figures[f"{floor}.harmonisation.measures_nearer_than_shuffled"]
         share = figures[f"{floor}.harmonisation.triad_or_seventh_share"]
-        parts.append(f"{NAMES[floor]} {nearer:.0f} nearer, triads {share:.3f}")
-    yield f"   told Bach's rhythm: {'; '.join(parts)}"
+        parts.append(f"{NAMES[floor]} {nearer:.0f}, {share:.3f}")
+    yield f"   the same of floors that are told Bach's rhythm: {'; '.join(parts)}"
 
 
 def likelihood(figures: Figures) -> Iterator[str]:
@@ -198,12 +200,15 @@ def original(figures: Figures, record: Mapping[str, Any] | None) -> Iterator[str
     yield f"   weights sha256 {record['weights']['sha256']}"
     yield _DOZEN.format("   on the dozen", "original", "model")
     for label, name in _DOZEN_ROWS:
-        theirs = figures.get(f"original.{name}", float("nan"))
-        yield _DOZEN.format("   " + label, _number(theirs), _both(figures, f"dozen.{name}")).rstrip()
-    theirs = figures.get("original.speed.edits_per_second", float("nan"))
-    label = "   edits a second (theirs are cells)"
-    yield _DOZEN.format(label, f"{theirs:.1f}", f"{figures['speed.edits_per_second']:.1f}")
-    label, theirs = "   weights, MB", figures.get("original.weights.float16_bytes", float("nan"))
-    yield _DOZEN.format(label, f"{theirs / 1e6:.1f}", f"{figures['weights.bytes'] / 1e6:.1f}")
+        theirs, own = _number(figures.get(f"original.{name}", float("nan"))), _both(figures, f"dozen.{name}")
+        if "measures" in name:  # a count
+            theirs, own = (cell.replace(".000", "") for cell in (theirs, own))
+        yield _DOZEN.format("   " + label, theirs, own).rstrip()
+    for label, other, name, unit in (
+        ("   edits a second (theirs are cells)", "speed.edits_per_second", "speed.edits_per_second", 1),
+        ("   weights, MB", "weights.float16_bytes", "weights.bytes", 1e6),
+    ):
+        original_figure = figures.get(f"original.{other}", float("nan")) / unit
+        yield _DOZEN.format(label, f"{original_figure:.1f}", f"{figures[name] / unit:.1f}")
     if "dozen.restoration.f1" not in figures:
         yield "   (The model is set beside it on the same pieces in a full run on the project's own test pieces.)"

@@ -123,7 +123,7 @@ def test_the_table_fits_a_hundred_columns_and_names_all_that_is_measured(measure
         assert f"   {name.replace('_', ' ')}" in text
     assert f"{figures['detection.average_precision']:.3f} [" in text
     assert "risk 0.5" in text
-    assert "nan" not in text
+    assert "nan" not in text.replace("dissonant", "")
 
 
 def test_what_has_no_value_is_left_out():

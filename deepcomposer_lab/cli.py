@@ -137,6 +137,7 @@ def _parser() -> _Parser:
     _add_lab(command)
     _add_compose(command)
     _add_evaluate(command)
+    _add_examples(command)
     command("models", _models, "list the trained models")
     command("datasets", _datasets, "list the datasets")
     _add_train(command)
@@ -205,6 +206,12 @@ AR_CNN_CONTROLS = {
     "sampling_iterations": ("EDITS", "0-500 edits per eight bars (default 150)"),
     "creative_risk": ("RISK", "0.5-6, the softmax temperature (default 1)"),
 }
+
+
+def _add_examples(command: Callable[..., _Parser]) -> None:
+    parser = command("examples", _examples, "list the library of examples with its numbers, beside Bach's own")
+    parser.add_argument("--make", action="store_true", help="compose, render and measure all of them anew: minutes")
+    parser.add_argument("--model", help="with --make, a trained model of ar-cnn (default: its own)")
 
 
 def _add_evaluate(command: Callable[..., _Parser]) -> None:
@@ -462,6 +469,18 @@ def _pitched(music: Composition | Melody) -> int:
     from deepcomposer_lab.music.composition import as_composition
 
     return sum(len(track.notes) for track in as_composition(music).tracks if not track.is_drum)
+
+
+def _examples(options: argparse.Namespace) -> int:
+    if options.model is not None and not options.make:
+        raise CommandError("--model is for --make.")
+    from deepcomposer_lab.benchmarks import examples
+
+    if options.make:
+        chosen = {} if options.model is None else {"model": options.model}
+        examples.make(report=partial(print, flush=True), **chosen)
+    print("\n".join(examples.table()))
+    return 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -12,8 +12,9 @@ distribution over its duration. Each of the first three is the logarithm of a pr
 $$\log P(e \text{ is a right edit} \mid \text{roll}) = \log \sigma(z_e),$$
 
 trained as such (binary cross-entropy), so it can be read as it stands: "this note is wrong with 80 %". Composing
-draws one edit from the softmax over all of them, which makes a right edit as likely as its probability, applies it,
-and looks again: that is what *autoregressive* means here — each decision sees all decisions before it.
+draws an edit from the softmax over all of them, which makes a right edit as likely as its probability, applies it,
+and looks again: that is what *autoregressive* means here — each decision sees the decisions before it. (Two or three
+edits far apart may be drawn from one look; see techniques/ar_cnn.py.)
 
 Lesson: notebooks/08_ar_cnn.ipynb.
 """

@@ -114,7 +114,7 @@ class ARCNNRecipe(Recipe):
     dropout: float = 0.1
 
 
-AR_CNN_BACH = ARCNNRecipe(name="ar_cnn_bach", epochs=200)
+AR_CNN_BACH = ARCNNRecipe(name="ar_cnn_bach", epochs=175)
 AR_CNN_TINY = ARCNNRecipe(  # about a minute on one core: enough to see it learn, not to compose well
     name="ar_cnn_tiny",
     epochs=8,

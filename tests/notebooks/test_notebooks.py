@@ -138,7 +138,7 @@ class TestARCNN:
     def test_every_prediction_is_asked_before_the_cell_that_answers(self):
         cells = read(self.PATH).cells
         asked = [number for number, cell in enumerate(cells) if "**Before you run it:**" in cell.source]
-        assert len(asked) >= 7
+        assert len(asked) >= 15
         assert all(cells[number + 1].cell_type == "code" for number in asked)
 
     @pytest.mark.parametrize(
@@ -150,3 +150,58 @@ class TestARCNN:
         names = [match[1] for match in tried if match]
         assert names
         assert all(any(f"dc.play({name})" in source for source in sources) for name in names)
+
+    def test_it_is_no_longer_than_half_an_hour(self):
+        cells = read(self.PATH).cells
+        words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
+        assert 60 <= len(cells) <= 75
+        assert words < 3600  # twenty minutes at a calm reader's pace
+
+    def test_each_part_that_the_library_does_ends_at_its_source(self):
+        parts = re.split(r"^## \d+\. ", "\n".join(cell.source for cell in read(self.PATH).cells), flags=re.MULTILINE)
+        titles = [part.splitlines()[0] for part in parts[1:] if "For those who want the source" in part]
+        assert titles == [
+            "What is an edit?",
+            "How it learnt: corruption and repair",
+            "Use it as a musician would",
+            "Look inside",
+            "One after another, or all at once?",
+        ]
+
+    def test_what_is_folded_unfolds(self):
+        """A blank line after the summary lets what follows be read as Markdown; each fold is closed."""
+        text = "\n".join(cell.source for cell in read(self.PATH).cells if cell.cell_type == "markdown")
+        folds = re.findall(r"<details><summary>.+?</summary>\n\n[^<]+\n\n</details>", text, flags=re.DOTALL)
+        assert len(folds) == text.count("<details>") == text.count("</details>") >= 10
+
+    def test_it_can_be_watched_thinking(self, run):
+        notebook = run(self.PATH)
+        cells = notebook.cells
+        widgets = outputs_with(notebook, "application/vnd.jupyter.widget-view+json")
+        assert [cells[number].source for number in widgets] == ["dc.show_edits(run)"]
+        doubts = outputs_with(notebook, "text/plain", "Most out of place")
+        assert {cells[number].id for number in doubts} == {"explain"}
+        features = outputs_with(notebook, "text/plain", "With the skip connections cut")
+        assert {cells[number].id for number in features} == {"features"}
+
+    def test_what_the_text_claims_is_what_the_cells_show(self, run):
+        cells = {cell.id: cell for cell in run(self.PATH).cells}
+        words = {
+            name: "".join(output["text"] for output in cell.outputs if output.output_type == "stream")
+            for name, cell in cells.items()
+            if cell.cell_type == "code"
+        }
+        assert "The first four bars are the same: True" in words["lock-count"]
+        here, there = ([float(answer) for answer in line.split()] for line in words["circle"].splitlines())
+        assert len(here) == 12
+        assert there == pytest.approx(here[6:] + here[:6], abs=0.011)  # rounded to two digits
+        one_by_one, at_once = (int(number) for number in re.findall(r"(\d+) clashes", words["clash"]))
+        assert at_once > 2 * one_by_one
+        doubts = [int(number) for number in re.findall(r"about (\d+) of", words["self-doubt"])]
+        assert doubts[1] > doubts[0]
+        expected, added = (int(number) for number in re.findall(r"\d+", words["expected"]))
+        assert 0.5 < expected / added < 2
+        keys = [[int(doubt) for doubt in re.findall(r"(\d+)%", line)] for line in words["keys"].splitlines()]
+        assert [len(doubts) for doubts in keys] == [4] * 5
+        spread = [max(note) - min(note) for note in zip(*keys, strict=True)]
+        assert sorted(spread)[1] < 30  # half of the notes are doubted much the same in every key

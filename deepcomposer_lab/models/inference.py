@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from deepcomposer_lab.networks.trunks import CircleConvolution, around_the_circle
 
 
 @contextmanager
@@ -40,7 +42,8 @@ def fused(network: Network) -> Network:
     """Return a copy of a trained network in which every normalisation is folded into the convolution before it.
 
     In evaluation, batch normalisation multiplies and adds fixed numbers, which a convolution can do itself:
-    a (w ∗ x) + b = (a w) ∗ x + b. The outputs agree to rounding; the copy asks for about a sixth less time.
+    a (w ∗ x) + b = (a w) ∗ x + b. A convolution around the circle of pitch classes also keeps its kernel's Fourier
+    coefficients. The outputs agree to rounding; the copy asks for less time. It is for composing, not for training.
     """
     network = copy.deepcopy(network).eval()
     for module in network.modules():
@@ -57,3 +60,28 @@ def _fuse_in(sequence: nn.Sequential) -> None:
         ):
             sequence[index] = fuse_conv_bn_eval(convolution, normalisation)
             sequence[index + 1] = nn.Identity()
+        elif isinstance(convolution, CircleConvolution) and isinstance(normalisation, nn.BatchNorm2d):
+            sequence[index] = _FixedCircleConvolution(convolution, normalisation)
+            sequence[index + 1] = nn.Identity()
+
+
+class _FixedCircleConvolution(nn.Module):
+    """A `CircleConvolution` and the normalisation after it, as they stand: one product of Fourier coefficients."""
+
+    def __init__(self, convolution: CircleConvolution, normalisation: nn.BatchNorm2d) -> None:
+        super().__init__()
+        mean, variance = normalisation.running_mean, normalisation.running_var
+        assert mean is not None
+        assert variance is not None
+        with torch.no_grad():
+            scale = normalisation.weight / torch.sqrt(variance + normalisation.eps)  # (C,)
+            spectrum = convolution.spectrum() * scale[:, None, None]
+            bias = normalisation.bias - mean * scale
+        self.spectrum: Tensor
+        self.bias: Tensor
+        self.register_buffer("spectrum", spectrum)
+        self.register_buffer("bias", bias[:, None, None])
+
+    def forward(self, chroma: Tensor) -> Tensor:
+        """(B, C, 12, T) -> (B, C, 12, T)."""
+        return around_the_circle(chroma, self.spectrum) + self.bias

@@ -104,6 +104,7 @@ class AttentionTrunk(nn.Module):
     """The bottom of the U, read by self-attention: a beat may look at any other, however far (Vaswani et al. 2017)."""
 
     LONGEST = 512  # beats that have a place of their own
+    HEADS = 4
 
     def __init__(self, channels: int, height: int, width: int, layers: int, dropout: float) -> None:
         super().__init__()
@@ -112,7 +113,7 @@ class AttentionTrunk(nn.Module):
         )
         self.places = nn.Parameter(torch.randn(self.LONGEST, width) * 0.02)
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(width, 4, 2 * width, dropout, batch_first=True, norm_first=True)
+            nn.TransformerEncoderLayer(width, self.HEADS, 2 * width, dropout, batch_first=True, norm_first=True)
             for _ in range(layers)
         )
         self.spread = nn.Sequential(nn.ReLU(), nn.Conv1d(width, channels * height, 1))
@@ -145,11 +146,19 @@ class CircleConvolution(nn.Module):
         bound = (channels * PITCH_CLASSES) ** -0.5
         self.weight = nn.Parameter(torch.empty(channels, channels, PITCH_CLASSES).uniform_(-bound, bound))
 
+    def spectrum(self) -> Tensor:
+        """Return the kernel's Fourier coefficients: complex64, shape (C, C, 7)."""
+        return torch.fft.rfft(self.weight, dim=2).conj()  # conjugate, because y[p] reads x[p + i]
+
     def forward(self, chroma: Tensor) -> Tensor:
         """(B, C, 12, T) -> (B, C, 12, T)."""
-        waves = torch.fft.rfft(chroma, dim=2)  # (B, C, 7, T), complex
-        kernel = torch.fft.rfft(self.weight, dim=2).conj()  # (C, C, 7); conjugate, because y[p] reads x[p + i]
-        return torch.fft.irfft(torch.einsum("bcft,ocf->boft", waves, kernel), n=PITCH_CLASSES, dim=2)
+        return around_the_circle(chroma, self.spectrum())
+
+
+def around_the_circle(chroma: Tensor, spectrum: Tensor) -> Tensor:
+    """Convolve around the circle, given the kernel's Fourier coefficients: (B, C, 12, T) -> (B, C, 12, T)."""
+    waves = torch.fft.rfft(chroma, dim=2)  # (B, C, 7, T), complex
+    return torch.fft.irfft(torch.einsum("bcft,ocf->boft", waves, spectrum), n=PITCH_CLASSES, dim=2)
 
 
 class ChromaBlock(nn.Module):

@@ -53,6 +53,10 @@ class UNetConfig:
             )
         if self.trunk not in TRUNKS:
             raise ValueError(f"A U-Net's trunk is one of {', '.join(TRUNKS)}; got {self.trunk!r}.")
+        if self.trunk == "attention" and self.trunk_width % AttentionTrunk.HEADS:
+            raise ValueError(
+                f"An attention trunk's width is a multiple of its {AttentionTrunk.HEADS} heads; got {self.trunk_width}."
+            )
 
     @property
     def time_factor(self) -> int:

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+from deepcomposer_lab.models.inference import fused
 from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
 from deepcomposer_lab.networks.trunks import ChromaTrunk, CircleConvolution
 from deepcomposer_lab.networks.unet import TRUNKS, UNetConfig
@@ -149,3 +150,23 @@ def test_without_skips_the_decoder_reads_zeros_in_their_place():
 def test_a_trunk_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="one of none, dilated, attention, chroma; got 'fancy'"):
         UNetConfig(in_channels=3, trunk="fancy")
+
+
+def test_an_attention_trunk_needs_a_width_that_its_heads_share():
+    with pytest.raises(ValueError, match="a multiple of its 4 heads; got 30"):
+        UNetConfig(in_channels=3, trunk="attention", trunk_width=30)
+
+
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_fusing_changes_no_answer_whatever_the_trunk(trunk):
+    network = network_with(trunk)
+    network.train()
+    for seed in range(3):  # so that the normalisations have something to say
+        network(roll=a_roll(batch=2, seed=seed)[0], time=a_roll(batch=2, seed=seed)[1])
+    network.eval()
+    quick = fused(network)
+    roll, time = a_roll()
+    expected, found = network(roll=roll, time=time), quick(roll=roll, time=time)
+    assert torch.allclose(expected.add, found.add, atol=1e-4)
+    assert torch.allclose(expected.stop, found.stop, atol=1e-4)
+    assert not any(isinstance(module, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)) for module in quick.modules())

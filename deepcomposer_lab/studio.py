@@ -427,9 +427,7 @@ def show_edits(run: Any) -> EditScrubber:
             f"show_edits goes through a run, such as bach.steps(melody, seed=7); got a {type(run).__name__}. "
             "Two pieces are compared by dc.show(melody, composition)."
         )
-    _run_to_its_end(run)
-    result = run.composition()
-    history = _edit_history(run, plots.Ruler(run.input, max(run.input.end, result.end)))
+    result, history = _finished_and_read(run)
     added = sum(edit.adds for edit in history.edits)
     summary = (
         f"{run.input.title}: {counted(len(history.edits), 'edit')} (seed {run.seed}), "
@@ -439,13 +437,32 @@ def show_edits(run: Any) -> EditScrubber:
     return EditScrubber(history, hear=lambda edits: _sound_after(run, edits), still=still, summary=summary)
 
 
-def _run_to_its_end(run: Any) -> None:
-    if run.finished or len(run.edits) >= run.iterations:
-        return
+_MANY_EDITS = 300  # to read more of them takes about a second, and a learner should see that something happens
+
+
+def _finished_and_read(run: Any) -> tuple[Composition, EditHistory]:
+    """Run to the end what is not there yet, and return the result and what the scrubber shows; say so if it takes."""
+    if _is_at_its_end(run) and len(run.edits) <= _MANY_EDITS:
+        return _read(run)
     with _Status(run.input.title, "Composing …") as status:
-        for _ in run:
-            status.progress(len(run.edits), run.iterations)
+        if not _is_at_its_end(run):
+            for _ in run:
+                status.progress(len(run.edits), run.iterations)
+        status.finish(f"Drawing {counted(len(run.edits), 'edit')} …")
+        read = _read(run)
         status.finish(f"The model made {counted(len(run.edits), 'edit')}.")
+    return read
+
+
+def _is_at_its_end(run: Any) -> bool:
+    return run.finished or len(run.edits) >= run.iterations
+
+
+def _read(run: Any) -> tuple[Composition, EditHistory]:
+    from deepcomposer_lab import plots
+
+    result = run.composition()
+    return result, _edit_history(run, plots.Ruler(run.input, max(run.input.end, result.end)))
 
 
 def _edit_history(run: Any, ruler: Ruler) -> EditHistory:
@@ -454,6 +471,9 @@ def _edit_history(run: Any, ruler: Ruler) -> EditHistory:
 
     piece: Composition = run.input
     notes, touched = _notes_by_edit(piece, run.edits)
+    # Edits drawn from one look share its map: each map is read once. The run keeps them all, so no id comes twice.
+    looks = {id(edit.map): edit.map for edit in run.edits}
+    opinions = {name: _opinions(probabilities) for name, probabilities in looks.items()}
     edits = [
         ShownEdit(
             adds=edit.kind == "add",
@@ -461,7 +481,7 @@ def _edit_history(run: Any, ruler: Ruler) -> EditHistory:
             right=right,
             words=f"{_edit_in_words(edit, ruler, 'drawn with ')}.",
             runner_up=_beside_the_edit(edit, right, ruler),
-            opinions=_opinions(edit.map),
+            opinions=opinions[id(edit.map)],
         )
         for edit, index, right in zip(run.edits, touched, _found_right(run), strict=True)
     ]
@@ -490,21 +510,22 @@ def _notes_by_edit(piece: Composition, edits: Sequence[Any]) -> tuple[list[RollN
 
     A note of the input that is removed and comes back is two notes here, one after the other.
     """
+    from collections import defaultdict
     from dataclasses import replace
 
     from deepcomposer_lab.widgets.edit_scrubber import RollNote
 
     tracks = [(index, track) for index, track in enumerate(piece.tracks) if not track.is_drum]
     notes = [RollNote(note, index) for index, track in tracks for note in track.notes]
+    alike = defaultdict(list)  # (note, whether it is of the input) -> where in `notes` it is, in ascending order
+    for index, known in enumerate(notes):
+        alike[known.note, True].append(index)
     touched = []
     for number, edit in enumerate(edits, start=1):
-        same = [
-            index
-            for index, known in enumerate(notes)
-            if known.note == edit.note and (known.track is not None) is edit.from_input
-        ]
+        same = alike[edit.note, edit.from_input]
         if edit.kind == "add":
             notes.append(RollNote(edit.note, notes[same[-1]].track if edit.from_input else None, came=number))
+            same.append(len(notes) - 1)
             touched.append(len(notes) - 1)
         else:
             standing = [index for index in same if notes[index].went is None][-1]
@@ -538,7 +559,8 @@ def _found_right(run: Any) -> list[float]:
     for edit in run.edits:
         step, pitch, _ = run.grid.place(edit.note)
         row = int(run.technique.encoding.row(pitch))
-        found.append(float(edit.map.dense()[row, min(step, edit.map.steps - 1)]))
+        cell = row * edit.map.steps + min(step, edit.map.steps - 1)
+        found.append(float(edit.map.values[edit.map.cells == cell].sum()))  # a cell that is not kept counts as 0
     return found
 
 
@@ -547,13 +569,12 @@ def _opinions(probabilities: Any) -> Opinions:
 
     from deepcomposer_lab.widgets.edit_scrubber import Opinions
 
-    values = probabilities.dense()
-    rows, steps = np.nonzero(values)
+    rows, steps = np.divmod(probabilities.cells, probabilities.steps)
     return Opinions(
         beats=(steps - probabilities.lead) / probabilities.steps_per_beat,
         pitches=rows + probabilities.lowest_pitch,
-        probabilities=values[rows, steps],
-        removes=probabilities.starts[rows, steps],
+        probabilities=probabilities.values,
+        removes=np.isin(probabilities.cells, probabilities.started),
     )
 
 

@@ -231,6 +231,25 @@ class TestShowEdits:
         assert status[-1]["text/plain"] == f"The model made {len(run.edits)} edits."
         assert repr(widget).startswith(f"Three notes: {len(run.edits)} edits (seed 3), ")
 
+    def test_edits_drawn_from_one_look_share_what_was_read_of_it(self):
+        run = run_of(sampling_iterations=120, max_notes_to_remove=0)
+        list(run)
+        shown = studio.show_edits(run).history.edits
+        looks = {id(edit.map) for edit in run.edits}
+        assert len(looks) < len(run.edits)
+        assert len({id(edit.opinions) for edit in shown}) == len(looks)
+
+    def test_a_long_run_says_that_it_is_being_drawn(self, run, notebook, monkeypatch):
+        studio.show_edits(run)
+        assert notebook == []
+        monkeypatch.setattr(studio, "_MANY_EDITS", len(run.edits) - 1)
+        studio.show_edits(run)
+        (status,) = notebook
+        assert [bundle["text/plain"] for bundle in status[1:]] == [
+            f"Drawing {len(run.edits)} edits …",
+            f"The model made {len(run.edits)} edits.",
+        ]
+
     def test_a_run_without_edits_is_shown_as_it_is(self):
         widget = studio.show_edits(run_of(sampling_iterations=0))
         assert (widget.roll["edits"], widget.heat) == ([], b"")

@@ -267,11 +267,14 @@ def packed(history: EditHistory, low: int, high: int) -> tuple[bytes, list[int],
         (float(edit.opinions.beats.min()) for edit in history.edits if edit.opinions.beats.size), default=0.0
     )
     most = max(1, HEAT_BYTES // _CELL_BYTES // max(1, len(history.edits)))
-    parts, ends = [], [0]
+    parts: list[bytes] = []
+    ends, known = [0], {}  # edits drawn from one look share its opinions, which are packed once
     for edit in history.edits:
-        cells = _packed_cells(edit.opinions, history.step_beats, first_beat, (low, high), most)
-        parts.append(cells.tobytes())
-        ends.append(ends[-1] + len(cells))
+        name = id(edit.opinions)
+        if name not in known:
+            known[name] = _packed_cells(edit.opinions, history.step_beats, first_beat, (low, high), most).tobytes()
+        parts.append(known[name])
+        ends.append(ends[-1] + len(known[name]) // _CELL_BYTES)
     return b"".join(parts), ends[1:], first_beat
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from deepcomposer_lab.networks.trunks import CircleConvolution, around_the_circle
+from deepcomposer_lab.networks.trunks import CircleConvolution
 
 
 @contextmanager
@@ -42,8 +42,8 @@ def fused(network: Network) -> Network:
     """Return a copy of a trained network in which every normalisation is folded into the convolution before it.
 
     In evaluation, batch normalisation multiplies and adds fixed numbers, which a convolution can do itself:
-    a (w ∗ x) + b = (a w) ∗ x + b. A convolution around the circle of pitch classes also keeps its kernel's Fourier
-    coefficients. The outputs agree to rounding; the copy asks for less time. It is for composing, not for training.
+    a (w ∗ x) + b = (a w) ∗ x + b. A convolution around the circle of pitch classes becomes real matrices. The outputs
+    agree to rounding; the copy asks for less time. It is for composing, not for training.
     """
     network = copy.deepcopy(network).eval()
     for module in network.modules():
@@ -66,7 +66,11 @@ def _fuse_in(sequence: nn.Sequential) -> None:
 
 
 class _FixedCircleConvolution(nn.Module):
-    """A `CircleConvolution` and the normalisation after it, as they stand: one product of Fourier coefficients."""
+    """A `CircleConvolution` and the normalisation after it, as they stand, in real numbers.
+
+    Twelve numbers around the circle are seven cosine and seven sine coefficients. At each of the seven frequencies the
+    convolution is one matrix for both; built once, three matrix products do it in half of the time.
+    """
 
     def __init__(self, convolution: CircleConvolution, normalisation: nn.BatchNorm2d) -> None:
         super().__init__()
@@ -75,13 +79,29 @@ class _FixedCircleConvolution(nn.Module):
         assert variance is not None
         with torch.no_grad():
             scale = normalisation.weight / torch.sqrt(variance + normalisation.eps)  # (C,)
-            spectrum = convolution.spectrum() * scale[:, None, None]
-            bias = normalisation.bias - mean * scale
-        self.spectrum: Tensor
+            spectrum = convolution.spectrum().permute(2, 0, 1) * scale[:, None]  # (7, C, C), of what reads x[p + i]
+            upper = torch.cat([spectrum.real, spectrum.imag], dim=2)  # (7, C, 2 C)
+            lower = torch.cat([spectrum.imag, -spectrum.real], dim=2)
+            angles = 2 * torch.pi * torch.arange(12)[:, None] * torch.arange(7) / 12  # (12, 7)
+            waves = torch.stack([angles.cos(), angles.sin()])  # (2, 12, 7)
+            # All but the lowest and the highest frequency stand for themselves and their mirror image.
+            weights = torch.tensor([1.0, 2, 2, 2, 2, 2, 1]) / 12
+            back = torch.stack([waves[0], -waves[1]]) * weights  # (2, 12, 7)
+        self.analysis: Tensor
+        self.matrices: Tensor
+        self.synthesis: Tensor
         self.bias: Tensor
-        self.register_buffer("spectrum", spectrum)
-        self.register_buffer("bias", bias[:, None, None])
+        self.register_buffer("analysis", waves.permute(0, 2, 1).reshape(14, 12).contiguous())
+        self.register_buffer("matrices", torch.cat([upper, lower], dim=1).contiguous())  # (7, 2 C, 2 C)
+        self.register_buffer("synthesis", back.permute(1, 0, 2).reshape(12, 14).contiguous())
+        self.register_buffer("bias", (normalisation.bias - mean * scale).detach()[:, None, None])
 
     def forward(self, chroma: Tensor) -> Tensor:
         """(B, C, 12, T) -> (B, C, 12, T)."""
-        return around_the_circle(chroma, self.spectrum) + self.bias
+        B, C, _, T = chroma.shape
+        found = self.analysis @ chroma.permute(2, 0, 1, 3).reshape(12, B * C * T)  # (14, B C T)
+        found = found.reshape(2, 7, B, C, T).permute(1, 0, 3, 2, 4).reshape(7, 2 * C, B * T)
+        found = self.matrices @ found  # (7, 2 C, B T)
+        found = found.reshape(7, 2, C, B, T).permute(1, 0, 3, 2, 4).reshape(14, B * C * T)
+        circle = (self.synthesis @ found).reshape(12, B, C, T).permute(1, 2, 0, 3)  # (B, C, 12, T)
+        return circle + self.bias

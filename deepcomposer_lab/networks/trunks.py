@@ -152,13 +152,8 @@ class CircleConvolution(nn.Module):
 
     def forward(self, chroma: Tensor) -> Tensor:
         """(B, C, 12, T) -> (B, C, 12, T)."""
-        return around_the_circle(chroma, self.spectrum())
-
-
-def around_the_circle(chroma: Tensor, spectrum: Tensor) -> Tensor:
-    """Convolve around the circle, given the kernel's Fourier coefficients: (B, C, 12, T) -> (B, C, 12, T)."""
-    waves = torch.fft.rfft(chroma, dim=2)  # (B, C, 7, T), complex
-    return torch.fft.irfft(torch.einsum("bcft,ocf->boft", waves, spectrum), n=PITCH_CLASSES, dim=2)
+        waves = torch.fft.rfft(chroma, dim=2)  # (B, C, 7, T), complex
+        return torch.fft.irfft(torch.einsum("bcft,ocf->boft", waves, self.spectrum()), n=PITCH_CLASSES, dim=2)
 
 
 class ChromaBlock(nn.Module):

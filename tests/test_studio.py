@@ -386,12 +386,18 @@ class TestPlay:
         assert "WAV" in elements.one("button")["aria-label"]
         assert bundle["text/plain"].startswith("Three notes, 0:0")
 
-    def test_half_a_minute_stays_below_4_mb(self):
-        player = studio.play(Melody([Note(i, 60 + i % 7, 1) for i in range(30)], bpm=60))
+    def test_eight_seconds_are_a_wav_below_a_megabyte(self):
+        player = studio.play(Melody([Note(i, 60 + i % 7, 1) for i in range(8)], bpm=60))
         assert player.mime == "audio/wav"
-        assert 1_000_000 < len(player._repr_mimebundle_()["text/html"]) < 4_000_000
+        assert 500_000 < len(player._repr_mimebundle_()["text/html"]) < 1_000_000
 
-    def test_more_than_half_a_minute_is_opus_and_still_offers_a_wav(self):
+    def test_a_piece_of_eight_bars_leaves_the_notebook_small(self):
+        """Twenty of them in a lesson, and it is still quick to save."""
+        player = studio.play(Melody([Note(i, 60 + i % 7, 1) for i in range(32)], bpm=110))
+        assert player.mime == "audio/ogg"
+        assert len(player._repr_mimebundle_()["text/html"]) < 250_000
+
+    def test_more_than_eight_seconds_are_opus_and_still_offer_a_wav(self):
         player = studio.play(Melody([Note(i, 60 + i % 7, 1) for i in range(31)], bpm=60))
         assert player.mime == "audio/ogg"
         html = player._repr_mimebundle_()["text/html"]

@@ -117,7 +117,7 @@ class TestStartHere:
         notebook = run(self.PATH)
         heard = outputs_with(notebook, "text/html", "<audio")
         assert heard[0] == 1
-        assert re.search(r'<audio[^>]+src="data:audio/wav;base64,[\w+/]{10000}', str(notebook.cells[1].outputs))
+        assert re.search(r'<audio[^>]+src="data:audio/ogg;base64,[\w+/]{10000}', str(notebook.cells[1].outputs))
 
     def test_it_is_seen_too_and_the_setup_is_in_order(self, run):
         notebook = run(self.PATH)

@@ -207,8 +207,9 @@ def play(music: Composition | Melody) -> Player:
     """Return a player for `music`: under 4 MB in the notebook, also for long pieces.
 
     Up to eight seconds are kept as WAV (mono, 32 kHz), more as Opus (mono), so that a notebook with many players stays
-    small to open and to save; the button *Download WAV* gives a WAV of either. Silence of a bar or more before the first note is left out, and of what is longer than five minutes the
-    first five are played; the player says so, and `dc.sound.to_wav(piece)` gives all of it.
+    small to open and to save; the button *Download WAV* gives a WAV of either. Silence of a bar or more before the
+    first note is left out, and of what is longer than five minutes the first five are played; the player says so, and
+    `dc.sound.to_wav(piece)` gives all of it.
 
     Raises
     ------

@@ -40,8 +40,7 @@ from deepcomposer_lab.training.ar_cnn import measure as training_measure
 
 NO_HIDDEN_CELL = (
     "A hidden cell (a voice at a sixteenth) has no honest figure here: the model sees and adds whole",
-    "notes, and knows no voices. For context, another quantity: by counting, with only the two cells",
-    "beside it in its voice known, a cell costs 0.350 nats.",
+    "notes, and knows no voices. A hidden note's pitch is measured instead, by the same rule in each row.",
 )
 
 

@@ -5,6 +5,9 @@
 Its network (`networks/original_ar_cnn.py`) is too large to ship and too slow to score each time: what is kept is a file
 of figures, with the recipe, the time spent and the sha256 of the weights, and every run of the benchmark prints it.
 
+What the file tells is what this architecture learns in the time that ours is given, on one core: some hundred updates.
+Its own notebook trains for 500 epochs, and what it reaches then is not measured here.
+
 *Data.* The same training pieces, transposed as for our own model. Windows of 128 steps begin where the benchmark's
 eight-bar windows do; what a short one lacks is silence. A window is spoilt as in the original's notebook: 0 to 100 % of
 its sounding cells silenced, 1 to 1.5 % of its silent cells sounding, anywhere among 128 pitches.

@@ -10,6 +10,7 @@ import torch
 
 from deepcomposer_lab.benchmarks import original_ar_cnn as original
 from deepcomposer_lab.benchmarks.corpus import Chorale, chorales
+from deepcomposer_lab.benchmarks.harmony import MEASURES
 from deepcomposer_lab.encoding.image import ImageEncoding
 from deepcomposer_lab.networks.original_ar_cnn import OriginalARCNN, OriginalARCNNConfig
 from deepcomposer_lab.training.ar_cnn import source_of
@@ -335,6 +336,25 @@ def test_a_run_writes_every_figure_and_reads_it_back(all_pieces, validation_piec
     assert record["figures"]["original.weights.bytes"] > 4 * record["parameters"]
     assert record["weights"]["float16_bytes"] < 0.7 * record["weights"]["float32_bytes"] + 4000
     assert [line for line in lines if "harmonisation, 1 of 1 pieces" in line]
+
+
+def test_the_figures_that_are_shipped_belong_to_this_recipe_and_network():
+    record = original.read_original_figures()
+    with torch.device("meta"):
+        network = OriginalARCNN()
+    assert record["recipe"] == original.OriginalRecipe().as_dict()
+    assert record["parameters"] == sum(parameter.numel() for parameter in network.parameters())
+    assert record["compute"]["cpu_seconds"] == pytest.approx(original.SECONDS, rel=0.01)
+    assert record["scoring"]["test_pieces"] == list(original.DOZEN)
+    assert len(record["weights"]["sha256"]) == 64
+    figures = {name.removeprefix("original."): value for name, value in record["figures"].items()}
+    assert 0.1 < figures["detection.average_precision"] < 1  # a tenth of the notes is moved: chance is 0.1
+    assert figures["speed.edits_150_over_8_bars_s"] == pytest.approx(150 / figures["speed.edits_per_second"])
+    assert figures["weights.bytes"] == pytest.approx(4 * record["parameters"], rel=0.001)
+    for name in MEASURES:
+        gap = abs(figures[f"harmonisation.{name}"] - figures[f"harmonisation.{name}.bach"])
+        # The mean of differences is never smaller than the difference of means.
+        assert figures[f"harmonisation.{name}.difference"] >= gap - 1e-9
 
 
 def test_without_a_file_there_are_no_figures(tmp_path):

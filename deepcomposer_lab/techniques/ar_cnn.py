@@ -38,7 +38,8 @@ from deepcomposer_lab.techniques.ar_cnn_rules import CHOIR, Rules, locked_source
 from deepcomposer_lab.techniques.fill_at_once import likeliest_additions
 from deepcomposer_lab.techniques.technique import Parameter, ProgressCallback, checked, chosen_seed
 
-VOICES = CHOIR  # the tracks that added notes go to
+VOICES = CHOIR  # who sings what is added
+VOICE_TRACKS = "voice_tracks"  # in a step's parameters: the name of each voice's track, so that they are known again
 # An edit less than this share as likely as the likeliest is not drawn. There are thousands of such edits: each nearly
 # impossible, together likely enough to put a wrong note in every bar (Nguyen et al. 2024, "min-p sampling"). Creative
 # risk above 1 makes edits more alike, so more of them pass.
@@ -286,7 +287,8 @@ class ARCNN:
             raise ValueError(f"The last step was made by {made.technique!r}; {self.name!r} can only repeat its own.")
         if "notes_at_once" in made.parameters:
             raise ValueError("The last step was made by `fill_at_once`, without chance: to repeat it, call that again.")
-        return self.compose(music, **{"seed": made.seed, **made.parameters, **changes})
+        settings = {name: value for name, value in made.parameters.items() if name != VOICE_TRACKS}
+        return self.compose(music, **{"seed": made.seed, **settings, **changes})
 
     def fill_at_once(self, music: Melody | Composition, *, notes: int | None = None) -> Composition:
         """Add the likeliest notes of one single look, all at once, and return the result; nothing is removed.
@@ -310,7 +312,8 @@ class ARCNN:
         composition = session.composition()
         *before, step = composition.steps
         remark = "Its notes were added all at once, from one look of the network."
-        step = replace(step, parameters={"notes_at_once": len(added)}, seed=None, remarks=(remark, *step.remarks))
+        parameters = {"notes_at_once": len(added), VOICE_TRACKS: step.parameters[VOICE_TRACKS]}
+        step = replace(step, parameters=parameters, seed=None, remarks=(remark, *step.remarks))
         return replace(composition, steps=(*before, step))
 
     def steps(
@@ -459,6 +462,12 @@ def placed_notes(composition: Composition, grid: Grid, melody: Collection[tuple[
             else "There are no notes to start from: play a few, or take dc.sample_melody('ode_to_joy')."
         )
     return placed
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name that no track has yet: "Bass", else "Bass 2" and so on."""
+    numbered = (f"{name} {number}" for number in range(2, len(taken) + 3))
+    return next(free for free in (name, *numbered) if free not in taken)
 
 
 class _Look:
@@ -722,15 +731,18 @@ class Session:
 
     def _composed(self, added: Iterable[Note], removed: Collection[tuple[int, int]]) -> Composition:
         own = self._voice_tracks()
-        sung = [() if own.get(name) is None else self._kept(own[name], removed) for name in VOICES]
-        voices = dict(zip(VOICES, assign_voices(added, names=VOICES, sung=sung), strict=True))
-        tracks = []
-        for index, track in enumerate(self.input.tracks):
-            mine = voices.pop(track.name) if own.get(track.name) == index else ()
-            tracks.append(track.with_notes([*self._kept(index, removed), *mine]))
+        sung = [self._kept(own[voice], removed) if voice in own else () for voice in VOICES]
+        given = dict(zip(VOICES, assign_voices(added, names=VOICES, sung=sung), strict=True))
+        tracks = [track.with_notes(self._kept(index, removed)) for index, track in enumerate(self.input.tracks)]
         program = next(track.program for track in self.input.tracks if not track.is_drum and track.notes)
-        tracks += [Track(notes, name, program) for name, notes in voices.items() if notes]
-        return replace(self.input, tracks=tuple(tracks)).with_step(self._step())
+        for voice, notes in given.items():
+            if voice in own:
+                tracks[own[voice]] = tracks[own[voice]].with_notes([*tracks[own[voice]].notes, *notes])
+            elif notes:
+                own[voice] = len(tracks)
+                tracks.append(Track(notes, _free_name(voice, [track.name for track in tracks]), program))
+        names = {voice: tracks[index].name for voice, index in own.items()}
+        return replace(self.input, tracks=tuple(tracks)).with_step(self._step(names))
 
     def _kept(self, index: int, removed: Collection[tuple[int, int]]) -> list[Note]:
         """Return the notes of an input track that are still there."""
@@ -738,17 +750,26 @@ class Session:
         return [note for number, note in enumerate(notes) if (index, number) not in removed]
 
     def _voice_tracks(self) -> dict[str, int]:
-        """Return the tracks in which added notes go on: those this technique made earlier, or a choir's own three.
+        """Return the tracks in which added notes go on, by voice: those made here, or a choir's own three.
 
-        A person's own track that happens to be called "Bass" is left alone.
+        Which tracks were made here stands in the last step of this technique. Any other track that happens to be
+        called "Bass" is a person's own and left alone, and so are drums.
         """
         names = [track.name for track in self.input.tracks]
-        made_here = any(step.technique == self.technique.name for step in self.input.steps)
-        if not made_here and not all(names.count(voice) == 1 for voice in VOICES):
-            return {}
-        return {name: names.index(name) for name in VOICES if name in names}
+        recorded: Mapping[str, str] = {}
+        for step in self.input.steps:
+            if step.technique == self.technique.name:
+                recorded = step.parameters.get(VOICE_TRACKS, {})
+        wanted = recorded or {voice: voice for voice in VOICES}
+        found = {
+            voice: names.index(wanted[voice])
+            for voice in VOICES
+            # A name that stands twice does not tell which of the tracks was made here.
+            if names.count(wanted.get(voice)) == 1 and not self.input.tracks[names.index(wanted[voice])].is_drum
+        }
+        return found if recorded or len(found) == len(VOICES) else {}
 
-    def _step(self) -> CompositionStep:
+    def _step(self, voice_tracks: dict[str, str]) -> CompositionStep:
         from importlib.metadata import version
 
         card = self.technique.model.card
@@ -762,6 +783,7 @@ class Session:
                 "keep_melody": self.keep_melody,
                 "locked": [span.as_dict() for span in self.locked],
                 "choir": self.choir,
+                VOICE_TRACKS: voice_tracks,
             },
             seed=self.seed,
             package_version=version("deepcomposer-lab"),

@@ -145,7 +145,8 @@ def test_it_tells_how_it_was_made_and_goes_on_in_its_voices():
     filled = TECHNIQUE.fill_at_once(MELODY, notes=12)
     (step,) = filled.steps
     assert (step.technique, step.model, step.seed) == ("ar-cnn", "untrained", None)
-    assert dict(step.parameters) == {"notes_at_once": 12}
+    voices = {track.name: track.name for track in filled.tracks[1:]}
+    assert dict(step.parameters) == {"notes_at_once": 12, "voice_tracks": voices}
     assert step.remarks == ("Its notes were added all at once, from one look of the network.",)
     further = TECHNIQUE.fill_at_once(filled, notes=5)
     assert [one.parameters["notes_at_once"] for one in further.steps] == [12, 5]

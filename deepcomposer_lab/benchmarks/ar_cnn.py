@@ -229,6 +229,8 @@ def run(
             figures |= estimated(group, figures_of([found["piece", index] for index in members], resamples))
     if original is not None:
         figures |= {name: float(value) for name, value in original["figures"].items()}
+        as_long = original.get("same_compute", {}).get("figures", {})
+        figures |= {f"same_compute.{name}": float(value) for name, value in as_long.items()}
     if dozen:
         excerpts = [found["excerpt", index] for index in dozen]
         whole = [found["piece", index].detected for index in dozen]

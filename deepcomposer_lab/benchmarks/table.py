@@ -176,7 +176,7 @@ def speed(figures: Figures) -> Iterator[str]:
     )
 
 
-_DOZEN = "{:<40}{:>12}{:>26}"
+_DOZEN = "{:<40}{:>10}{:>16}{:>26}"
 _DOZEN_ROWS = (
     ("moved notes named, all", "detection.average_precision"),
     ("… leaving the chord", "detection.leaves_chord.average_precision"),
@@ -198,17 +198,27 @@ def original(figures: Figures, record: Mapping[str, Any] | None) -> Iterator[str
         f"{record['compute']['cpu_seconds']:.0f} CPU seconds of training;"
     )
     yield f"   weights sha256 {record['weights']['sha256']}"
-    yield _DOZEN.format("   on the dozen", "original", "model")
+    scoring = record["scoring"]
+    yield (
+        f"   The note count matched in {scoring['restored_until_notes_matched']} restorations and "
+        f"{scoring['harmonised_until_notes_matched']} harmonisations of {len(scoring['test_pieces'])}; "
+        "the rest ended by their limit."
+    )
+    equal = record.get("same_compute", {})
+    if equal:
+        yield f"   Ours, as long: {equal['text']}"
+    yield _DOZEN.format("   on the dozen", "original", "ours, as long" if equal else "", "model")
     for label, name in _DOZEN_ROWS:
         theirs, own = _number(figures.get(f"original.{name}", float("nan"))), _both(figures, f"dozen.{name}")
+        as_long = _number(equal["figures"][name]) if equal else ""
         if "measures" in name:  # a count
-            theirs, own = (cell.replace(".000", "") for cell in (theirs, own))
-        yield _DOZEN.format("   " + label, theirs, own).rstrip()
+            theirs, as_long, own = (cell.replace(".000", "") for cell in (theirs, as_long, own))
+        yield _DOZEN.format("   " + label, theirs, as_long, own).rstrip()
     for label, other, name, unit in (
         ("   edits a second (theirs are cells)", "speed.edits_per_second", "speed.edits_per_second", 1),
         ("   weights, MB", "weights.float16_bytes", "weights.bytes", 1e6),
     ):
         original_figure = figures.get(f"original.{other}", float("nan")) / unit
-        yield _DOZEN.format(label, f"{original_figure:.1f}", f"{figures[name] / unit:.1f}")
+        yield _DOZEN.format(label, f"{original_figure:.1f}", "", f"{figures[name] / unit:.1f}")
     if "dozen.restoration.f1" not in figures:
         yield "   (The model is set beside it on the same pieces in a full run on the project's own test pieces.)"

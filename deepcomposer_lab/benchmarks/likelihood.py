@@ -40,7 +40,7 @@ from deepcomposer_lab.training.ar_cnn import measure as training_measure
 
 NO_HIDDEN_CELL = (
     "A hidden cell (a voice at a sixteenth) has no honest figure here: the model sees and adds whole",
-    "notes, and knows no voices. A hidden note's pitch is measured instead, by the same rule in each row.",
+    "notes, and knows no voices. A hidden note's pitch is measured instead, by one rule in each row.",
 )
 
 

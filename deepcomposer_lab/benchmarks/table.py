@@ -200,9 +200,9 @@ def original(figures: Figures, record: Mapping[str, Any] | None) -> Iterator[str
     yield f"   weights sha256 {record['weights']['sha256']}"
     scoring = record["scoring"]
     yield (
-        f"   The note count matched in {scoring['restored_until_notes_matched']} restorations and "
+        f"   Its note count matched in {scoring['restored_until_notes_matched']} restorations and "
         f"{scoring['harmonised_until_notes_matched']} harmonisations of {len(scoring['test_pieces'])}; "
-        "the rest ended by their limit."
+        "the rest met their limit."
     )
     equal = record.get("same_compute", {})
     if equal:

@@ -189,7 +189,7 @@ function render({ model, el }) {
       entry("input", "input"),
       entry("added", "added"),
       entry("removed", "removed"),
-      entry("add", "adding there would be right: paler is less sure", "is-heat"),
+      entry("add", "adding there would be right: fainter is less sure", "is-heat"),
       entry("remove", "removing it would be right", "is-heat"),
       hint,
     );

@@ -36,7 +36,7 @@ from deepcomposer_lab.music.voices import assign_voices
 from deepcomposer_lab.techniques.ar_cnn_roll import WINDOW_STEPS, Placed, ProbabilityMap, Roll
 from deepcomposer_lab.techniques.ar_cnn_rules import CHOIR, Rules, locked_sources, melody_sources
 from deepcomposer_lab.techniques.fill_at_once import likeliest_additions
-from deepcomposer_lab.techniques.technique import Parameter, ProgressCallback, checked, chosen_seed
+from deepcomposer_lab.techniques.technique import Parameter, ProgressCallback, checked, checked_switch, chosen_seed
 
 VOICES = CHOIR  # who sings what is added
 VOICE_TRACKS = "voice_tracks"  # in a step's parameters: the name of each voice's track, so that they are known again
@@ -44,11 +44,13 @@ VOICE_TRACKS = "voice_tracks"  # in a step's parameters: the name of each voice'
 # impossible, together likely enough to put a wrong note in every bar (Nguyen et al. 2024, "min-p sampling"). Creative
 # risk above 1 makes edits more alike, so more of them pass.
 LEAST_SHARE = 0.05
-# Twelve validation sopranos, eight bars each, default settings; share of beats with a triad or seventh (one standard
-# error is about 0.02), dissonant sixteenths (two pitch classes a semitone apart; Bach 0.06), edits from a look:
+# Measured with version 1 of the model: twelve validation sopranos, eight bars each, default settings, one seed; share
+# of beats with a triad or seventh, dissonant sixteenths (two pitch classes a semitone apart; Bach 0.06), edits a look:
 #   one at once 0.86, 0.085, 1.0 | two (4, 8, 16 steps apart) 0.88 0.84 0.88, 0.08 0.11 0.08, 1.8
 #   three (4, 8, 16) 0.86 0.85 0.85, 0.11 0.10 0.08, 2.4 | four 0.87 0.83 0.85, 0.09 0.08 0.08, 2.9 | six (4, 8) 0.89
-#   0.85, 0.08 0.08, 3.8: no price that can be told from chance. Three are fast enough, a bar apart costs no dissonance.
+#   0.85, 0.08 0.08, 3.8
+# The differences lie within about one standard error, 0.02, of one seed: they show no price, nor that there is none.
+# Three edits, sixteen steps apart, were chosen for speed and because nothing spoke against them.
 EDITS_AT_ONCE = 3  # at most, from one look, in each eight bars
 APART = 16  # steps between two edits of one look: a bar of 4/4
 ALONE_AT_FIRST = 8  # edits per eight bars that are drawn one a look
@@ -249,7 +251,7 @@ class ARCNN:
             When a parameter is out of range, the music has no pitched notes, or a span lies outside the piece or names
             a track that is not there.
         TypeError
-            When `locked` holds something else than spans.
+            When `locked` holds something else than spans, or `keep_melody` or `choir` is not True or False.
         """
         session = self.steps(
             music, seed=seed, progress=progress, keep_melody=keep_melody, locked=locked, choir=choir, **parameters
@@ -481,9 +483,13 @@ class _Look:
         Columns of the roll.
     risk : float
         The softmax temperature.
+    returning : iterable of Placed
+        The notes that adding in their cell brings back whole, however long they are.
     """
 
-    def __init__(self, log_probabilities: NDArray[np.float64], steps: int, risk: float) -> None:
+    def __init__(
+        self, log_probabilities: NDArray[np.float64], steps: int, risk: float, returning: Iterable[Placed] = ()
+    ) -> None:
         best = log_probabilities.max()
         self.edits = np.flatnonzero(log_probabilities >= best + risk * np.log(LEAST_SHARE))
         self.weights = np.exp((log_probabilities[self.edits] - best) / risk)
@@ -491,6 +497,9 @@ class _Look:
         self.stop = len(log_probabilities) - 1
         self.cells = self.stop // 2
         self.columns = np.where(self.edits < self.stop, self.edits % self.cells % steps, -10 * WINDOW_STEPS)
+        self.lasts = self.columns.copy()  # the last step that an edit needs as the look found it
+        for placed in returning:
+            self.lasts[self.edits == placed.row * steps + placed.onset] = placed.end - 1
         self.eights = np.minimum(self.columns // WINDOW_STEPS, max(1, round(steps / WINDOW_STEPS)) - 1)
         self.open = np.ones(len(self.edits), dtype=bool)
         self.drawn: list[int] = []  # the eight bars of each edit made
@@ -518,15 +527,18 @@ class _Look:
 
     def close_around(self, place: int, placed: Placed, *, apart: int, at_once: int) -> None:
         """Close what lies near an edit that was made, and its eight bars once they have had their share."""
-        self.open &= (self.columns <= placed.onset - apart) | (self.columns >= placed.end + apart)
+        self.open &= (self.lasts <= placed.onset - apart) | (self.columns >= placed.end + apart)
         eight = int(self.eights[place])
         self.drawn.append(eight)
         if self.drawn.count(eight) >= at_once:
             self.open &= self.eights != eight
 
 
-class Session:
-    """One composing, edit by edit. An iterator over `Edit`; `composition()` is what stands so far."""
+class Session(Iterator[Edit]):
+    """One composing, edit by edit: an iterator over `Edit`; `composition()` is what stands so far.
+
+    `next` makes one edit. A loop that was left can be taken up again, and goes on where it was.
+    """
 
     def __init__(
         self,
@@ -542,7 +554,8 @@ class Session:
     ) -> None:
         self.input = as_composition(music)
         self.technique, self.seed, self.parameters, self.progress = technique, seed, parameters, progress
-        self.keep_melody, self.choir = bool(keep_melody), bool(choir)
+        self.keep_melody = keep_melody = checked_switch("keep_melody", keep_melody)
+        self.choir = choir = checked_switch("choir", choir)
         self.random = np.random.default_rng(seed)
         self.grid = Grid.of(self.input, technique.encoding)
         placed = placed_notes(self.input, self.grid)
@@ -581,18 +594,18 @@ class Session:
         """The notes that the model has added and that still stand."""
         return [placed for placed in self.roll.notes if placed.source is None]
 
-    def __iter__(self) -> Iterator[Edit]:
-        while not self.finished and len(self.edits) < self.iterations:
+    def __next__(self) -> Edit:
+        edit = None
+        if not self.finished and len(self.edits) < self.iterations:
             edit = self._next()
-            if edit is None:
-                self.finished = True
-                break
+            self.finished = edit is None
+        if edit is not None:
             self.edits.append(edit)
-            if self.progress is not None:
-                self.progress(len(self.edits), self.iterations)
-            yield edit
         if self.progress is not None:
-            self.progress(self.iterations, self.iterations)
+            self.progress(self.iterations if edit is None else len(self.edits), self.iterations)
+        if edit is None:
+            raise StopIteration
+        return edit
 
     def _next(self) -> Edit | None:
         """Draw one edit and apply it; None when the model stops or nothing is allowed."""
@@ -619,7 +632,8 @@ class Session:
             log_probabilities[-1] = -np.inf
         if not (log_probabilities[:-1] > -np.inf).any():
             return None
-        look = _Look(log_probabilities, self.roll.roll.shape[2], self.parameters["creative_risk"])
+        returning = self._returning().values()
+        look = _Look(log_probabilities, self.roll.roll.shape[2], self.parameters["creative_risk"], returning)
         additions = look.edits[look.edits < look.cells]  # they come first
         self._durations = self.roll.duration_probabilities(*divmod(additions, self.roll.roll.shape[2]))
         self._map = self.roll.map()
@@ -632,12 +646,19 @@ class Session:
     def edit_log_probabilities(self, *, may_add: bool = True, may_remove_input: bool = True) -> NDArray[np.float64]:
         """Return log P(right) of all edits, flat, those against a rule at −∞; see `Roll.edit_log_probabilities`."""
         addable = self.rules.open_cells(self.roll)
-        for placed in self.removed.values():  # an input note may come back where its pitch is silent all its length
-            addable[placed.row, placed.onset] = not self.roll.sounding[placed.row, placed.onset : placed.end].any()
+        for (row, onset), placed in self._returning().items():
+            addable[row, onset] = self.rules.may_return(self.roll, placed)
         removable = np.zeros(addable.shape, dtype=bool)
         for placed in self.roll.notes:
             removable[placed.row, placed.onset] |= self.rules.may_go(placed, may_remove_input=may_remove_input)
         return self.roll.edit_log_probabilities(addable=addable, removable=removable, may_add=may_add)
+
+    def _returning(self) -> dict[tuple[int, int], Placed]:
+        """Return the input note that comes back when one is added in a cell: of several the one removed first."""
+        cells: dict[tuple[int, int], Placed] = {}
+        for placed in self.removed.values():
+            cells.setdefault((placed.row, placed.onset), placed)
+        return cells
 
     def _made(self, look: _Look, place: int) -> Edit:
         """Apply an edit of a look, and close the look where it has no more to give."""
@@ -672,9 +693,9 @@ class Session:
 
     def _add(self, row: int, onset: int, durations: NDArray[np.float64]) -> tuple[Placed, float]:
         """Add a note and return it with the probability of its duration."""
-        back = [placed for placed in self.removed.values() if (placed.row, placed.onset) == (row, onset)]
-        if back:  # the model takes its removal back: the very note returns, and the removal no longer counts
-            placed, share = back[0], 1.0
+        back = self._returning().get((row, onset))
+        if back is not None:  # the model takes its removal back: the very note returns, and the removal does not count
+            placed, share = back, 1.0
             del self.removed[placed.source or (-1, -1)]
         else:
             durations = self._fitting(row, onset, durations)
@@ -765,7 +786,9 @@ class Session:
             voice: names.index(wanted[voice])
             for voice in VOICES
             # A name that stands twice does not tell which of the tracks was made here.
-            if names.count(wanted.get(voice)) == 1 and not self.input.tracks[names.index(wanted[voice])].is_drum
+            if voice in wanted
+            and names.count(wanted[voice]) == 1
+            and not self.input.tracks[names.index(wanted[voice])].is_drum
         }
         return found if recorded or len(found) == len(VOICES) else {}
 

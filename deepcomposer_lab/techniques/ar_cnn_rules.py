@@ -114,6 +114,19 @@ class Rules:
         cells = self.open_cells(roll, slice(row, row + 1), slice(onset, onset + longest))[0]
         return len(cells) if cells.all() else int(cells.argmin())
 
+    def may_return(self, roll: Roll, placed: Placed) -> bool:
+        """Return whether an input note that was removed may come back, which it does in its whole length.
+
+        Its pitch must be silent throughout, and a choir must have room for it beside what was added meanwhile.
+        """
+        columns = slice(placed.onset, placed.end)
+        if roll.sounding[placed.row, columns].any():
+            return False
+        return placed.is_melody or not any(
+            counted[placed.row] and (roll.accompanying[counted, columns].sum(axis=0) >= most).any()
+            for _, counted, most in self._crowds
+        )
+
     def may_go(self, placed: Placed, *, may_remove_input: bool = True) -> bool:
         """Return whether a note may be removed."""
         return placed.source is None or (may_remove_input and placed.source not in self.locked)

@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
+from deepcomposer_lab.music.checks import shown
 from deepcomposer_lab.music.composition import Composition
 from deepcomposer_lab.music.melody import Melody
 
@@ -79,6 +82,19 @@ def checked(parameters: tuple[Parameter, ...], values: Mapping[str, Any]) -> dic
         known = ", ".join(parameter.name for parameter in parameters)
         raise ValueError(f"There is no parameter {sorted(unknown)[0]!r}; this technique has {known}.")
     return {parameter.name: parameter.check(values.get(parameter.name, parameter.default)) for parameter in parameters}
+
+
+def checked_switch(name: str, value: object) -> bool:
+    """Return what switches something on or off.
+
+    Raises
+    ------
+    TypeError
+        When it is neither True nor False: every text, "no" too, would count as True.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is True or False, without quotes; got {shown(value)}.")
+    return bool(value)
 
 
 def chosen_seed(seed: int | None) -> int:

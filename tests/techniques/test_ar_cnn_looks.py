@@ -61,6 +61,19 @@ class Ruler:
         return next(self.values)
 
 
+class Forced:
+    """Stands in for random numbers: always the same one, and always the shortest duration."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def random(self):
+        return self.value
+
+    def choice(self, count, p):
+        return 0
+
+
 STEPS = 64
 SCORES = np.log(
     np.r_[np.linspace(0.01, 0.9, STEPS), np.linspace(0.9, 0.02, STEPS), 0.3]
@@ -95,6 +108,27 @@ def test_the_next_edit_follows_the_same_softmax_away_from_the_first():
         look.close_around(place, made, apart=8, at_once=2)
         counts[look.edits[look.draw(ruler)]] += 1
     assert np.abs(counts / 4000 - softmax / softmax.sum()).max() <= 1 / 4000
+
+
+def test_a_note_that_comes_back_whole_needs_all_its_length_as_the_look_found_it():
+    """Two cells forced: a note of eight beats returns at beat 0, another of its pitch is added at beat 6."""
+    notes = [Note(0, 60, 8), Note(0, 84, 12), Note(12, 84, 20)]
+    for first in (0, 1):  # whichever is drawn before the other
+        session = a_run(Melody(notes), apart=16, sampling_iterations=2)
+        long = session.roll.at(28, 0)[0]
+        session.roll.take(long)
+        session.removed[long.source] = long
+        columns = session.roll.roll.shape[2]
+        cells = [28 * columns, 28 * columns + 24]
+        scores = np.full(2 * session.roll.starting.size + 1, -np.inf)
+        scores[cells] = [0, 0]
+        session.edit_log_probabilities = lambda scores=scores, **_: scores
+        session.random = Forced(0.1 if first == 0 else 0.9)
+        look = session._looked()
+        session._look = look
+        edit = session._next()
+        assert edit.note == long.note if first == 0 else edit.note.onset == 6
+        assert not look.open.any()
 
 
 def test_one_at_once_looks_before_every_edit():

@@ -199,6 +199,24 @@ def test_a_finished_run_stays_finished(bach):
     assert session.composition() == standing
 
 
+def test_a_run_is_an_iterator_that_can_be_left_and_taken_up(technique):
+    whole = list(technique.steps(MELODY, seed=3, sampling_iterations=9))
+    told = []
+    session = technique.steps(MELODY, seed=3, sampling_iterations=9, progress=lambda done, _: told.append(done))
+    assert iter(session) is session
+    taken = [next(session)]
+    for edit in session:
+        taken.append(edit)
+        if len(taken) == 4:
+            break
+    assert session.edits == taken
+    taken += session
+    assert [edit.note for edit in taken] == [edit.note for edit in whole]
+    assert told == [1, 2, 3, 4, 5, 6, 7, 8, 9, 9]
+    with pytest.raises(StopIteration):
+        next(session)
+
+
 def test_the_composition_tells_how_it_was_made(technique):
     result = technique.compose(MELODY, seed=2, creative_risk=1.5, sampling_iterations=3)
     [step] = result.steps
@@ -246,6 +264,14 @@ def test_progress_is_told_and_ends_full(technique):
 def test_bad_parameters_are_refused_in_words(technique, parameters, message):
     with pytest.raises(ValueError, match=message):
         technique.compose(MELODY, **parameters)
+
+
+@pytest.mark.parametrize("name", ["keep_melody", "choir"])
+@pytest.mark.parametrize("wrong", ["no", "False", 1, None])
+def test_what_is_switched_is_true_or_false(technique, name, wrong):
+    with pytest.raises(TypeError, match=f"{name} is True or False, without quotes; got {wrong!r}"):
+        technique.compose(MELODY, **{name: wrong})
+    assert technique.compose(MELODY, sampling_iterations=0, **{name: np.True_}).steps[-1].parameters[name] is True
 
 
 def test_silence_and_drums_alone_are_clear_errors(technique):

@@ -8,7 +8,7 @@ from typing import Any
 
 from deepcomposer_lab.music.checks import checked_number, checked_text, checked_values, shown
 
-_EXAMPLE = "Beats 4 to 8 are written [dc.Span(4, 8)]."
+_EXAMPLE = "Beats 4 to 8 are written locked=[dc.Span(4, 8)]."
 _KEYS = {"start", "end", "tracks"}
 
 
@@ -78,12 +78,18 @@ def checked_spans(values: Iterable[Span | Mapping[str, Any]], what: str) -> tupl
     TypeError
         When one of them is no Span; a bare tuple of beats is the likely slip, and the message says how to write it.
     """
-    if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
-        values = [
-            Span(**value) if isinstance(value, Mapping) and {"start", "end"} <= set(value) <= _KEYS else value
-            for value in values
+    several = isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping)
+    items: tuple[Any, ...] = tuple(values) if several else (values,)
+    is_pair = bool(items) and all(isinstance(item, int | float) for item in items)
+    if is_pair or not (several or isinstance(values, Span)):  # one passage, not several: the message names all of it
+        raise TypeError(f"{what} are Span values; got {values!r}. {_EXAMPLE}")
+    read: Any = values  # a single Span, which `checked_values` says to put into brackets
+    if several:
+        read = [
+            Span(**item) if isinstance(item, Mapping) and {"start", "end"} <= set(item) <= _KEYS else item
+            for item in items
         ]
-    return checked_values(values, Span, what, {object: _EXAMPLE})
+    return checked_values(read, Span, what, {object: _EXAMPLE})
 
 
 def checked_in(span: Span, *, end: float, names: Iterable[str]) -> Span:

@@ -51,8 +51,16 @@ def test_tracks_are_several_names(tracks):
 
 @pytest.mark.parametrize("values", [(4, 8), [(4, 8)], [4], "4:8", [{"start": 4, "stop": 8}], {"start": 4, "end": 8}])
 def test_what_is_no_span_is_told_how_to_write_one(values):
-    with pytest.raises(TypeError, match=r"Locked passages are Span values.* written \[dc.Span\(4, 8\)\]"):
+    with pytest.raises(TypeError, match=r"Locked passages are Span values.* written locked=\[dc.Span\(4, 8\)\]"):
         checked_spans(values, "Locked passages")
+
+
+@pytest.mark.parametrize("values", [(4, 8), [4, 8.5], {"start": 0, "end": 4}, "4:8", 4])
+def test_what_is_one_passage_instead_of_several_is_named_whole(values):
+    with pytest.raises(TypeError) as refused:
+        checked_spans(values, "Locked passages")
+    expected = f"Locked passages are Span values; got {values!r}. Beats 4 to 8 are written locked=[dc.Span(4, 8)]."
+    assert str(refused.value) == expected
 
 
 def test_a_single_span_goes_into_brackets():

@@ -423,7 +423,7 @@ def _compose(options: argparse.Namespace) -> int:
         name: getattr(options, name) for name in (*AR_CNN_CONTROLS, "keep_melody", "choir") if name in options
     }
     if "locked" in options:
-        parameters["locked"] = [_span(text) for text in options.locked]
+        parameters["locked"] = [_span(text, music) for text in options.locked]
     began = time.perf_counter()
     with _ProgressBar("edits", options.quiet) as progress:
         composition = studio.compose(
@@ -452,9 +452,10 @@ def _compose(options: argparse.Namespace) -> int:
     return 0
 
 
-def _span(text: str) -> Span:
-    """Read "4:8" as the beats 4 to 8, "4:8:Alto" as those of one track."""
-    from deepcomposer_lab.music.span import Span
+def _span(text: str, music: Composition | Melody) -> Span:
+    """Read "4:8" as the beats 4 to 8 of the music, "4:8:Alto" as those of one of its tracks."""
+    from deepcomposer_lab.music.composition import as_composition
+    from deepcomposer_lab.music.span import Span, checked_in
 
     start, _, rest = text.partition(":")
     end, names_track, track = rest.partition(":")
@@ -462,7 +463,13 @@ def _span(text: str) -> Span:
         beats = float(start), float(end)
     except ValueError:
         raise CommandError(f"a lock is written START:END in beats, such as 4:8, or 4:8:TRACK; got {text!r}.") from None
-    return Span(*beats, tracks=(track,) if names_track else None)
+    if names_track and not track:
+        raise CommandError(
+            f"a lock ends with a track's name after the second colon, or without that colon; got {text!r}."
+        )
+    piece = as_composition(music)
+    span = Span(*beats, tracks=(track,) if names_track else None)
+    return checked_in(span, end=piece.end, names=[track.name for track in piece.tracks])
 
 
 def _pitched(music: Composition | Melody) -> int:

@@ -10,6 +10,7 @@ import sys
 import wave
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -145,9 +146,11 @@ def test_parameters_reach_the_technique_as_they_were_typed(technique: BassUnderE
     ]
 
 
-def test_what_shall_stay_reaches_the_technique_as_spans(technique: BassUnderEveryNote) -> None:
+def test_what_shall_stay_reaches_the_technique_as_spans(technique: BassUnderEveryNote, tmp_path: Path) -> None:
+    piece = as_composition(sample_melody("ode_to_joy"))
+    write_midi(piece.with_tracks([replace(piece.tracks[0], name="Melody: left, hand")]), tmp_path / "in.mid")
     words = ["--keep-melody", "--choir", "--lock", "4:8", "--lock=0:1.5:Melody: left, hand"]
-    assert cli.main(["compose", "ode_to_joy", *words, "--no-save"]) == 0
+    assert cli.main(["compose", "in.mid", *words, "--no-save"]) == 0
     [_, asked] = technique.asked
     assert asked == {
         "seed": None,
@@ -162,6 +165,9 @@ def test_what_shall_stay_reaches_the_technique_as_spans(technique: BassUnderEver
     [
         ("4-8", "a lock is written START:END in beats, such as 4:8, or 4:8:TRACK; got '4-8'."),
         ("4:", "a lock is written START:END"),
+        ("4:8:", "a lock ends with a track's name after the second colon, or without that colon; got '4:8:'."),
+        ("400:404", "The span of beats 400 to 404 lies outside the piece, which ends at beat"),
+        ("4:8:Alto", "There is no track 'Alto' here; there is 'Melody'."),
         ("8:4", "A span ends after it starts; got start 8 and end 4."),
     ],
 )

@@ -370,7 +370,7 @@ def test_train_overrides_the_recipe_with_values_of_its_types(
         "--epochs=2",
         "--learning-rate",
         "1",
-        "--widths=8,16,16,8",
+        "--widths=8,16,16",
         "--dataset=1",
         "--save",
         "mine",
@@ -378,7 +378,7 @@ def test_train_overrides_the_recipe_with_values_of_its_types(
     ]
     assert cli.main(["train", "ar_cnn_tiny", *words]) == 0
     [(recipe, checkpoint, trainer)] = trainings
-    assert (recipe.epochs, recipe.learning_rate, recipe.widths, recipe.dataset) == (2, 1.0, (8, 16, 16, 8), "1")
+    assert (recipe.epochs, recipe.learning_rate, recipe.widths, recipe.dataset) == (2, 1.0, (8, 16, 16), "1")
     assert isinstance(recipe.learning_rate, float)
     assert checkpoint == Path("c.pt")
     assert trainer.saved == ["mine"]

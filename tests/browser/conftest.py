@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,29 @@ class Server:
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"token {TOKEN}"}, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or "null")
+
+    def open_cells(self, page: Page, notebook: str, cells: Sequence[str]) -> None:
+        """Write a notebook with these code cells, open it, and wait for its kernel."""
+        content = {
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "id": f"cell-{index}",
+                    "metadata": {},
+                    "execution_count": None,
+                    "outputs": [],
+                    "source": cell,
+                }
+                for index, cell in enumerate(cells)
+            ],
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        (self.root / notebook).write_text(json.dumps(content), encoding="utf-8")
+        page.goto(f"{self.url}/lab/tree/{notebook}?token={TOKEN}")
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.wait_for_kernel(page, notebook)
 
     def wait_for_kernel(self, page, notebook, seconds=60):
         """Wait until the kernel is idle and the page is connected to it; before, the page only looks ready."""

@@ -1,7 +1,6 @@
 """What `show` and `play` put into a notebook, looked at in JupyterLab: on its light ground and on its dark one."""
 
 import io
-import json
 import wave
 from collections import Counter
 
@@ -32,17 +31,8 @@ CELLS = (
 @pytest.fixture
 def opened(server, page):
     """The notebook above, run to its end."""
-    cells = [
-        {"cell_type": "code", "id": f"cell-{i}", "metadata": {}, "execution_count": None, "outputs": [], "source": cell}
-        for i, cell in enumerate(CELLS)
-    ]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    content = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    (server.root / NOTEBOOK).write_text(json.dumps(content), encoding="utf-8")
     page.set_viewport_size({"width": 1280, "height": 3600})
-    page.goto(f"{server.url}/lab/tree/{NOTEBOOK}?token=a-token-for-tests")
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-    server.wait_for_kernel(page, NOTEBOOK)
+    server.open_cells(page, NOTEBOOK, CELLS)
     page.click('div.lm-MenuBar-itemLabel:text-is("Run")')
     page.click('li.lm-Menu-item[data-command="runmenu:run-all"]')
     page.wait_for_function("document.querySelectorAll('figure audio').length === 2", timeout=120_000)

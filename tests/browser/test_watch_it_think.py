@@ -1,7 +1,5 @@
 """The scrubber through the edits in JupyterLab: keyboard and pointer, sound, both themes, and without a kernel."""
 
-import json
-
 import pytest
 
 NOTEBOOK = "notebooks/edits.ipynb"
@@ -29,16 +27,7 @@ def wait_for_edit(page, number):
 
 @pytest.fixture
 def opened(server, page):
-    cells = [
-        {"cell_type": "code", "id": f"cell-{i}", "metadata": {}, "execution_count": None, "outputs": [], "source": cell}
-        for i, cell in enumerate(CELLS)
-    ]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    content = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    (server.root / NOTEBOOK).write_text(json.dumps(content), encoding="utf-8")
-    page.goto(f"{server.url}/lab/tree/{NOTEBOOK}?token=a-token-for-tests")
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-    server.wait_for_kernel(page, NOTEBOOK)
+    server.open_cells(page, NOTEBOOK, CELLS)
     page.locator(".jp-CodeCell .jp-InputPrompt").first.click()
     page.keyboard.press("Control+Enter")
     page.wait_for_selector(STANDING, timeout=120_000, state="attached")

@@ -1,34 +1,23 @@
 """What AR-CNN sees and thinks: drawing several edits from one look, the probability maps, opinions, feature maps."""
 
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import combinations, groupby
 
 import numpy as np
 import pytest
 import torch
+from untrained import untrained_technique
 
-from deepcomposer_lab.encoding.image import Grid, ImageEncoding
-from deepcomposer_lab.models.registry import Model, ModelCard
+from deepcomposer_lab.encoding.image import Grid
 from deepcomposer_lab.music.composition import Composition, Track
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.music.samples import sample_melody
-from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
 from deepcomposer_lab.techniques.ar_cnn import ARCNN, LEAST_SHARE, _Look
 from deepcomposer_lab.techniques.ar_cnn_roll import Placed
 
-
-def a_technique():
-    torch.manual_seed(3)
-    config = ARCNNConfig(widths=(4, 8, 8, 12), trunk_width=16)
-    network = AutoregressiveCNN(config).eval()
-    torch.nn.init.normal_(network.edit_head.weight, std=3.0)
-    card = ModelCard("untrained", 1, "ar-cnn", "ar_cnn", asdict(config), ImageEncoding().as_dict(), {}, {}, {}, {}, 0)
-    return ARCNN(Model(card, network, ImageEncoding()))
-
-
-TECHNIQUE = a_technique()
+TECHNIQUE = untrained_technique(3)
 MELODY = Melody([Note(beat, 60 + beat * 5 % 12, 1, 90) for beat in range(32)], title="Up and down")
 
 
@@ -162,7 +151,7 @@ def test_the_first_edits_are_drawn_one_a_look():
 
 def test_where_stopping_is_likely_there_is_one_edit_a_look():
     """So the model is asked whether to stop as often as if it looked before every edit."""
-    technique = a_technique()
+    technique = untrained_technique(3)
     technique.network.stop_head.bias.data += 30
     sizes = []
     for seed in range(6):

@@ -4,18 +4,15 @@ A small random network does the editing, many edits, everything else allowed: th
 """
 
 from collections import Counter
-from dataclasses import asdict
 from itertools import combinations, permutations
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from untrained import untrained_technique
 
-from deepcomposer_lab.encoding.image import ImageEncoding
 from deepcomposer_lab.library import open_composition, save_composition
-from deepcomposer_lab.models.registry import Model, ModelCard
 from deepcomposer_lab.music.composition import Composition, Track
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.metre import MetreChange
@@ -23,8 +20,6 @@ from deepcomposer_lab.music.midi import read_midi, write_midi
 from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.music.span import Span
 from deepcomposer_lab.music.voices import VOICE_RANGES
-from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
-from deepcomposer_lab.techniques.ar_cnn import ARCNN
 from deepcomposer_lab.techniques.ar_cnn_roll import Placed
 from deepcomposer_lab.techniques.ar_cnn_rules import melody_sources
 
@@ -32,16 +27,7 @@ from deepcomposer_lab.techniques.ar_cnn_rules import melody_sources
 FREE = {"max_notes_to_remove": 100, "max_notes_to_add": 12, "sampling_iterations": 60, "creative_risk": 6}
 
 
-def a_technique():
-    torch.manual_seed(0)
-    config = ARCNNConfig(widths=(4, 8, 8, 12), trunk_width=16)
-    network = AutoregressiveCNN(config).eval()
-    torch.nn.init.normal_(network.edit_head.weight, std=3.0)
-    card = ModelCard("untrained", 1, "ar-cnn", "ar_cnn", asdict(config), ImageEncoding().as_dict(), {}, {}, {}, {}, 0)
-    return ARCNN(Model(card, network, ImageEncoding()))
-
-
-TECHNIQUE = a_technique()
+TECHNIQUE = untrained_technique()
 # Off the grid here and there, with two notes of one pitch that overlap between the tracks.
 LEAD = Track([Note(0, 72, 2, 90), Note(2.03, 74, 1.9, 91), Note(4.1, 76, 3.3, 92), Note(8, 72, 4, 93)], "Lead", 40)
 CHORDS = Track(

@@ -4,36 +4,28 @@ A small random network stands in where only the bookkeeping is tested: the laws 
 """
 
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
+from untrained import untrained_technique
 
-from deepcomposer_lab.encoding.image import ImageEncoding
 from deepcomposer_lab.library import open_composition, save_composition
-from deepcomposer_lab.models.registry import Model, ModelCard
+from deepcomposer_lab.models.registry import Model
 from deepcomposer_lab.music.composition import Composition, Track
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.metre import MetreChange
 from deepcomposer_lab.music.midi import write_midi
 from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.music.samples import list_sample_melodies, sample_melody
-from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
 from deepcomposer_lab.techniques.ar_cnn import ARCNN
 from deepcomposer_lab.techniques.ar_cnn_roll import HOP_STEPS, WINDOW_STEPS, Roll, window_starts
 
 
 def a_technique(seed=0):
-    torch.manual_seed(seed)
-    config = ARCNNConfig(widths=(4, 8, 8, 12), trunk_width=16)
-    network = AutoregressiveCNN(config).eval()
-    torch.nn.init.normal_(network.edit_head.weight, std=3.0)
-    network.stop_head.bias.data -= 20  # it goes on
-    network.edit_head.bias.data[2:] += 3  # few notes against thousands of free cells: let removals have a chance
-    card = ModelCard("untrained", 1, "ar-cnn", "ar_cnn", asdict(config), ImageEncoding().as_dict(), {}, {}, {}, {}, 0)
-    return ARCNN(Model(card, network, ImageEncoding()))
+    # It goes on; and few notes stand against thousands of free cells: let removals have a chance.
+    return untrained_technique(seed, removing=3, stopping=-20)
 
 
 @pytest.fixture(scope="module")

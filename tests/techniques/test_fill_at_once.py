@@ -4,34 +4,21 @@ A small random network stands in: the laws hold whatever the scores are.
 """
 
 from collections import Counter, defaultdict
-from dataclasses import asdict
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from untrained import untrained_technique
 
-from deepcomposer_lab.encoding.image import Grid, ImageEncoding
-from deepcomposer_lab.models.registry import Model, ModelCard
+from deepcomposer_lab.encoding.image import Grid
 from deepcomposer_lab.music.composition import Composition, Track, as_composition
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.metre import MetreChange
 from deepcomposer_lab.music.note import Note
-from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
-from deepcomposer_lab.techniques.ar_cnn import ARCNN
 
-
-def a_technique():
-    torch.manual_seed(0)
-    config = ARCNNConfig(widths=(4, 8, 8, 12), trunk_width=16)
-    network = AutoregressiveCNN(config).eval()
-    torch.nn.init.normal_(network.edit_head.weight, std=3.0)
-    network.edit_head.bias.data += 3  # by itself a network begins with hardly any note likely
-    card = ModelCard("untrained", 1, "ar-cnn", "ar_cnn", asdict(config), ImageEncoding().as_dict(), {}, {}, {}, {}, 0)
-    return ARCNN(Model(card, network, ImageEncoding()))
-
-
-TECHNIQUE = a_technique()
+# By itself a network begins with hardly any note likely.
+TECHNIQUE = untrained_technique(adding=3, removing=3)
 MELODY = Melody([Note(beat, 60 + beat * 5 % 12, 1, 90) for beat in range(16)], bpm=88, program=19, title="Up and down")
 
 

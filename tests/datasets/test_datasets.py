@@ -135,7 +135,7 @@ def test_an_installed_package_finds_what_lies_inside_it(tmp_path, monkeypatch):
     inside = tmp_path / "deepcomposer_lab" / "_datasets" / "bach_chorales"
     inside.mkdir(parents=True)
     (tmp_path / "datasets" / "somebody_elses").mkdir(parents=True)
-    monkeypatch.setattr(datasets, "_HERE", tmp_path / "deepcomposer_lab")
+    monkeypatch.setattr(datasets, "_PACKAGE", tmp_path / "deepcomposer_lab")
     assert list_datasets() == []
     with pytest.raises(ValueError, match="data files are missing"):
         load_dataset("bach_chorales")

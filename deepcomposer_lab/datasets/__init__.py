@@ -5,6 +5,9 @@
         piece.notes            # int64 (n, 4): onset step, MIDI pitch, duration in steps, voice
         piece.to_composition() # the same as music
 
+Two kinds: chorales, whose pieces are four voices, and songs (songs.py), whose tracks stand in their arrays;
+`load_dataset("rock").songs("train")`.
+
 A dataset is a folder `<name>/` with `<name>.npz` (plain arrays, nothing pickled) and `card.json` (origin, licence,
 counts, sha256). The folders are looked for in $DEEPCOMPOSER_LAB_DATASETS where it is set, in the installed package,
 and in `datasets/` of a checkout, in this order. How one was made is told by its README.md and done by its prepare.py.
@@ -26,15 +29,15 @@ from typing import Any
 
 import numpy as np
 
+from deepcomposer_lab.datasets.songs import SPLITS, Song, songs_from_arrays
 from deepcomposer_lab.music.composition import Composition, Track
 from deepcomposer_lab.music.metre import MetreChange
 from deepcomposer_lab.music.note import Note
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
-SPLITS = ("train", "validation", "test")
 STEPS_PER_BEAT = 4
 
-_HERE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parent.parent
 _JSB_KEYS = {"train": "train", "validation": "valid", "test": "test"}
 # What an array of arrays of numbers needs when it is unpickled, under numpy 1's and numpy 2's names.
 _JSB_PICKLE_NAMES = {
@@ -141,10 +144,31 @@ class Dataset:
         ValueError
             When there is no such split.
         """
+        if self.is_songs:
+            raise ValueError(f"{self.name!r} holds songs for several instruments: ask for its .songs().")
         if split is not None:
             _check_split(split)
         wanted = range(len(self)) if split is None else np.flatnonzero(self.arrays["split"] == SPLITS.index(split))
         return [self._piece(int(index)) for index in wanted]
+
+    @property
+    def is_songs(self) -> bool:
+        """Whether it holds songs for several instruments instead of four-part chorales."""
+        return "tracks" in self.arrays
+
+    def songs(self, split: str | None = None) -> list[Song]:
+        """Return the songs of one split, or all of them, in the order of the arrays.
+
+        Raises
+        ------
+        ValueError
+            When there is no such split, or the dataset holds chorales.
+        """
+        if not self.is_songs:
+            raise ValueError(f"{self.name!r} holds four-part chorales: ask for its .pieces().")
+        if split is not None:
+            _check_split(split)
+        return [song for song in songs_from_arrays(self.arrays) if split in (None, song.split)]
 
     def _piece(self, index: int) -> Piece:
         arrays = self.arrays
@@ -279,7 +303,7 @@ def read_jsb(path: str | os.PathLike[str], split: str = "test") -> list[Piece]:
 
 def _roots() -> list[Path]:
     chosen = os.environ.get("DEEPCOMPOSER_LAB_DATASETS")
-    return [*([Path(chosen).expanduser()] if chosen else []), _HERE / "_datasets", _HERE.parent / "datasets"]
+    return [*([Path(chosen).expanduser()] if chosen else []), _PACKAGE / "_datasets", _PACKAGE.parent / "datasets"]
 
 
 def _holds(folder: Path) -> bool:

@@ -197,6 +197,13 @@ def _add_compose(command: Callable[..., _Parser]) -> None:
     controls.add_argument(
         "--choir", action="store_true", help="add only what alto, tenor and bass can sing", **suppressed
     )
+    controls.add_argument(
+        "--allow-parallels",
+        dest="avoid_parallels",
+        action="store_false",
+        help="let voices move in parallel fifths and octaves, as the network would by itself",
+        **suppressed,
+    )
 
 
 # The names of the technique's parameters, so that --help need not load torch to print them.
@@ -420,7 +427,9 @@ def _compose(options: argparse.Namespace) -> int:
     if not options.no_save:
         library_directory().mkdir(parents=True, exist_ok=True)
     parameters = {
-        name: getattr(options, name) for name in (*AR_CNN_CONTROLS, "keep_melody", "choir") if name in options
+        name: getattr(options, name)
+        for name in (*AR_CNN_CONTROLS, "keep_melody", "choir", "avoid_parallels")
+        if name in options
     }
     if "locked" in options:
         parameters["locked"] = [_span(text, music) for text in options.locked]

@@ -288,7 +288,7 @@ def compose(
         Called after every step; without it, a notebook shows a bar.
     **parameters
         The technique's own, under their public names, and `seed`; for "ar-cnn" also `keep_melody=True`,
-        `locked=[Span(start, end)]` and `choir=True`, as `ARCNN.compose` tells.
+        `locked=[Span(start, end)]`, `choir=True` and `avoid_parallels=False`, as `ARCNN.compose` tells.
 
     Raises
     ------

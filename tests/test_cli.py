@@ -149,13 +149,14 @@ def test_parameters_reach_the_technique_as_they_were_typed(technique: BassUnderE
 def test_what_shall_stay_reaches_the_technique_as_spans(technique: BassUnderEveryNote, tmp_path: Path) -> None:
     piece = as_composition(sample_melody("ode_to_joy"))
     write_midi(piece.with_tracks([replace(piece.tracks[0], name="Melody: left, hand")]), tmp_path / "in.mid")
-    words = ["--keep-melody", "--choir", "--lock", "4:8", "--lock=0:1.5:Melody: left, hand"]
+    words = ["--keep-melody", "--choir", "--allow-parallels", "--lock", "4:8", "--lock=0:1.5:Melody: left, hand"]
     assert cli.main(["compose", "in.mid", *words, "--no-save"]) == 0
     [_, asked] = technique.asked
     assert asked == {
         "seed": None,
         "keep_melody": True,
         "choir": True,
+        "avoid_parallels": False,
         "locked": [Span(4, 8), Span(0, 1.5, ("Melody: left, hand",))],
     }
 

@@ -16,6 +16,7 @@ VOICE_RANGES = {"Soprano": (57, 81), "Alto": (53, 74), "Tenor": (48, 69), "Bass"
 
 # What an assignment costs, in semitones of leap.
 _OUT_OF_RANGE = 4.0  # for each semitone outside the voice's range
+_STRICTLY_OUT_OF_RANGE = 1000.0  # the same where ranges must hold: more than any crossing and leap
 _OFF_CENTRE = 0.12  # for each semitone from the middle of the range: settles who sings where nothing else does
 _ENTRY = 0.5  # for each such semitone where a voice begins, or comes back after a pause
 _CROSSING = 5.0  # for each pair of voices that sound together upside down
@@ -35,6 +36,7 @@ def assign_voices(
     *,
     names: Sequence[str] = ("Alto", "Tenor", "Bass"),
     sung: Sequence[Sequence[Note]] | None = None,
+    strict_ranges: bool = False,
 ) -> list[tuple[Note, ...]]:
     """Spread notes of any polyphony over voices, highest voice first.
 
@@ -57,6 +59,8 @@ def assign_voices(
     sung : sequence of sequence of Note, optional
         What each voice sings already, in the order of `names`. These notes keep their voice and are not returned;
         leaps to and from them, crossings and overlaps with them count as any other.
+    strict_ranges : bool
+        Whether voices rather cross and leap than leave their ranges.
 
     Returns
     -------
@@ -81,6 +85,7 @@ def assign_voices(
     entries: list[tuple[int | None, Note]] = [(None, note) for note in notes]
     entries.extend((voice, note) for voice, line in enumerate(sung) for note in line)
     entries.sort(key=lambda entry: _reading_order(entry[1]))
+    out_of_range = _STRICTLY_OUT_OF_RANGE if strict_ranges else _OUT_OF_RANGE
     beam: list[_State] = [(0.0, (None,) * len(ranges), None)]
     extra: list[tuple[Note, Note]] = []  # (note, the one it joins)
     for _, together in groupby(entries, key=lambda entry: entry[1].onset):
@@ -93,7 +98,7 @@ def assign_voices(
         for cost, voices, history in beam:
             for singers in permutations(range(len(ranges)), len(leaders)):
                 given = tuple(zip(singers, leaders, strict=True))
-                new, added = _after(voices, fixed, given, clashes, ranges)
+                new, added = _after(voices, fixed, given, clashes, ranges, out_of_range)
                 if new not in best or cost + added < best[new][0]:
                     best[new] = (cost + added, new, (history, given))
         # Sorted by cost alone: equal costs keep the order in which they were found, which is always the same.
@@ -137,6 +142,7 @@ def _after(
     given: Sequence[tuple[int, Note]],
     clashes: set[tuple[int, int]],
     ranges: list[tuple[int, int]],
+    out_of_range: float,
 ) -> tuple[_Voices, float]:
     """Return the voices after a group of notes that start together, and what that costs.
 
@@ -148,7 +154,7 @@ def _after(
     onset = (fixed or given)[0][1].onset
     for place, (voice, note) in enumerate((*fixed, *given)):
         low, high = ranges[voice]
-        cost += _OUT_OF_RANGE * max(0, low - note.pitch, note.pitch - high)
+        cost += out_of_range * max(0, low - note.pitch, note.pitch - high)
         off_centre = abs(note.pitch - (low + high) / 2)
         cost += _OFF_CENTRE * off_centre
         before = voices[voice]

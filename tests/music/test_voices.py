@@ -204,3 +204,15 @@ def test_voices_are_not_upside_down_with_what_is_sung(held, voice):
     note = Note(1, 61, 1)  # below what the alto holds it is the tenor's, above it the soprano's
     parts = assign_voices([note], names=("Soprano", "Alto", "Tenor"), sung=[[], [Note(0, held, 8)], []])
     assert parts[voice] == (note,)
+
+
+def test_where_ranges_are_strict_a_voice_rather_leaps_than_leaves_its_own():
+    notes = [Note(2, 50, 2), Note(2, 38, 2), Note(4, 47, 3)]  # the last one lies a semitone below the tenor's range
+    tenor, bass = assign_voices(notes)[1:]
+    assert (pitches(tenor), pitches(bass)) == ([50, 47], [38])
+    tenor, bass = assign_voices(notes, strict_ranges=True)[1:]
+    assert (pitches(tenor), pitches(bass)) == ([50], [38, 47])
+
+
+def pitches(notes):
+    return [note.pitch for note in notes]

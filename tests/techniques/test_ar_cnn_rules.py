@@ -163,7 +163,13 @@ CHORALE = Composition(
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_note_that_comes_back_finds_room_in_the_choir(seed):
-    settings = {"choir": True, "keep_melody": True, "max_notes_to_remove": 100, "creative_risk": 5}
+    settings = {
+        "choir": True,
+        "keep_melody": True,
+        "max_notes_to_remove": 100,
+        "creative_risk": 5,
+        "avoid_parallels": False,
+    }
     session = TECHNIQUE.steps(CHORALE, seed=seed, sampling_iterations=80, **settings)
     session.may_stop = False
     scores_of = session.edit_log_probabilities
@@ -229,6 +235,7 @@ def test_the_locks_stand_in_the_composition_and_in_its_file():
         "keep_melody": True,
         "locked": [{"start": 4.0, "end": 8.0, "tracks": None}, {"start": 0.0, "end": 2.0, "tracks": ["Lead"]}],
         "choir": True,
+        "avoid_parallels": True,
     }
     voices = [track.name for track in made.tracks[len(PIECE.tracks) :]]
     kept["voice_tracks"] = {name: name for name in voices}

@@ -221,6 +221,7 @@ def test_the_composition_tells_how_it_was_made(technique):
         "keep_melody": False,
         "locked": [],
         "choir": False,
+        "avoid_parallels": True,
         "voice_tracks": {track.name: track.name for track in result.tracks[1:]},
     }
 
@@ -258,7 +259,7 @@ def test_bad_parameters_are_refused_in_words(technique, parameters, message):
         technique.compose(MELODY, **parameters)
 
 
-@pytest.mark.parametrize("name", ["keep_melody", "choir"])
+@pytest.mark.parametrize("name", ["keep_melody", "choir", "avoid_parallels"])
 @pytest.mark.parametrize("wrong", ["no", "False", 1, None])
 def test_what_is_switched_is_true_or_false(technique, name, wrong):
     with pytest.raises(TypeError, match=f"{name} is True or False, without quotes; got {wrong!r}"):

@@ -318,7 +318,13 @@ def test_each_was_made_by_the_model_that_ships_with_default_settings(name: str) 
     assert step.weights_sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert step.seed == 1
     defaults = {parameter.name: parameter.default for parameter in dc.ARCNN.parameters}
-    assert {**defaults, "keep_melody": False, "locked": [], "choir": False}.items() <= step.parameters.items()
+    assert {
+        **defaults,
+        "keep_melody": False,
+        "locked": [],
+        "choir": False,
+        "avoid_parallels": True,
+    }.items() <= step.parameters.items()
 
 
 @pytest.mark.parametrize("name", examples.names())

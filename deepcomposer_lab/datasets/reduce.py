@@ -40,6 +40,7 @@ LOWEST_BASS = 28  # E1, a bass guitar's lowest string
 _WINDOW = 4  # bars the melody stays where it is
 _WINDOW_TICKS = _WINDOW * TICKS_PER_BAR
 _LEAST_MELODY_BARS = 4
+_MOST_OFF_GRID = 1 / 3  # of a passage's notes; more, and its beats are not those of its music
 
 _BASSES = {*range(32, 40), 43, 58}
 _GUITARS = range(24, 32)
@@ -151,10 +152,15 @@ def reduce_source(source: Source, least_bars: int = LEAST_BARS) -> Reduction:
     songs, off, notes = [], 0, 0
     for number, section in enumerate(sections):
         parts, moved = _parts(source, section)
+        count = sum(len(part.notes) for part in parts)
         off += moved
-        notes += sum(len(part.notes) for part in parts)
+        notes += count
         name = source.name if len(sections) == 1 else f"{source.name} {number + 1}"
-        song, first, why = _song(name, parts, least_bars)
+        if moved > _MOST_OFF_GRID * count:
+            song, first = None, 0
+            why = f"{moved / count:.0%} of its notes lie between sixteenths and triplets: played without a click?"
+        else:
+            song, first, why = _song(name, parts, least_bars)
         if song is None:
             remarks.append(why if len(sections) == 1 else f"passage {number + 1}: {why}")
         else:

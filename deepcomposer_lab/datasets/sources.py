@@ -11,12 +11,18 @@ from typing import Any
 import numpy as np
 
 from deepcomposer_lab.datasets.bars import Bar, bars_of_metres, fit_beat, follows_beats
+from deepcomposer_lab.datasets.songs import BEATS_PER_BAR
+from deepcomposer_lab.music.metre import FASTEST_BPM, SLOWEST_BPM
+from deepcomposer_lab.music.midi_events import MAX_BYTES
+
+MAX_BARS = 10_000  # of a file, as for `deepcomposer_lab.music.read_midi`
 
 _DEFAULT_BPM = 120.0  # MIDI's own
 _FOLLOWS = 0.3  # below it, a file's notes have nothing to do with its beats: recordings that follow them lie above 0.6
 _FITS = 0.7  # from it on, a beat that was found is taken for the real one
-_FASTEST_BPM = 220.0
-_MOST_ONSETS = 2000  # for looking for a beat; more make it slower and no surer
+_FASTEST_DOUBLED = 220.0  # beats a minute
+_MOST_ONSETS = 2000  # for looking for a beat; more, or a longer stretch, make it slower and no surer
+_MINUTES = 6
 
 
 class SourceError(ValueError):
@@ -100,6 +106,8 @@ def read_midi_source(file: str | os.PathLike[str] | bytes, name: str | None = No
         data = file if isinstance(file, bytes) else Path(file).read_bytes()
     except OSError as error:
         raise SourceError(f"it cannot be opened ({error.strerror or error})") from None
+    if len(data) > MAX_BYTES:
+        raise SourceError(f"it has {len(data):,} bytes; a MIDI file of at most {MAX_BYTES:,} was expected")
     if data[:4] not in (b"MThd", b"RIFF"):
         raise SourceError("it is no MIDI file: it does not begin with MThd; was only its ending changed?")
     try:
@@ -128,18 +136,29 @@ def source_of(
     metres: Sequence[tuple[float, int, int]],
     tempos: tuple[tuple[float, float], ...],
 ) -> Source:
-    """Return a source from its tracks and its changes of metre (beat, numerator, denominator) and tempo (beat, bpm)."""
+    """Return a source from its tracks and its changes of metre (beat, numerator, denominator) and tempo (beat, bpm).
+
+    Raises
+    ------
+    SourceError
+        When it is longer than `MAX_BARS`.
+    """
     onsets = np.concatenate([track.notes[:, 0] for track in tracks])
+    if onsets.max() > MAX_BARS * BEATS_PER_BAR:
+        raise SourceError(f"its last note starts after {MAX_BARS:,} bars; a single wrong event can do that")
+    metres = [metre for metre in metres if metre[1] > 0 and metre[2] > 0]
+    tempos = tuple(tempo for tempo in tempos if SLOWEST_BPM <= tempo[1] <= FASTEST_BPM)
     bpm = tempos[0][1] if tempos else _DEFAULT_BPM
     remarks: tuple[str, ...] = ()
     start, period = 0.0, 1.0
     if follows_beats(onsets) < _FOLLOWS:
-        found, fit = fit_beat(np.unique(onsets)[:_MOST_ONSETS], bpm)
+        known = np.unique(onsets)[:_MOST_ONSETS]
+        found, fit = fit_beat(known[known <= known[0] + _MINUTES * bpm], bpm)
         if fit >= _FITS:
             start, period = float(onsets.min()), found
             metres, tempos = [], ((0.0, bpm / period),)
             remarks = (f"its notes do not follow its beats; they keep a steady {bpm / period:.1f} beats a minute",)
-    elif _in_thirty_seconds(onsets) and 2 * bpm <= _FASTEST_BPM:
+    elif _in_thirty_seconds(onsets) and 2 * bpm <= _FASTEST_DOUBLED:
         period = 0.5
         metres = [(2 * beat, top, bottom) for beat, top, bottom in metres]
         tempos = tuple((2 * beat, 2 * tempo) for beat, tempo in tempos or ((0.0, bpm),))

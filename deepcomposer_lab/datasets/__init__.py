@@ -6,7 +6,8 @@
         piece.to_composition() # the same as music
 
 Two kinds: chorales, whose pieces are four voices, and songs (songs.py), whose tracks stand in their arrays;
-`load_dataset("rock").songs("train")`. `dataset_from_midi(folder)` makes songs of anyone's own MIDI files.
+`load_dataset("rock").songs("train")`. `dataset_from_midi(folder)` makes songs of anyone's own MIDI files,
+`load_lakh_pianorolls(folder)` of the Lakh Pianoroll Dataset.
 
 A dataset is a folder `<name>/` with `<name>.npz` (plain arrays, nothing pickled) and `card.json` (origin, licence,
 counts, sha256). The folders are looked for in $DEEPCOMPOSER_LAB_DATASETS where it is set, in the installed package,
@@ -29,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from deepcomposer_lab.datasets.lakh import load_lakh_pianorolls
 from deepcomposer_lab.datasets.midi_folder import FileReport, FolderReport, dataset_from_midi
 from deepcomposer_lab.datasets.songs import SPLITS, Song, songs_from_arrays
 from deepcomposer_lab.music.composition import Composition, Track
@@ -46,6 +48,7 @@ __all__ = [
     "dataset_from_midi",
     "list_datasets",
     "load_dataset",
+    "load_lakh_pianorolls",
     "read_jsb",
     "read_jsb_frames",
 ]

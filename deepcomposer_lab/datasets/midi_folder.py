@@ -10,16 +10,15 @@ became of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deepcomposer_lab.datasets.families import divided, melody_hash
 from deepcomposer_lab.datasets.reduce import reduce_source
 from deepcomposer_lab.datasets.songs import SPLITS, Song
-from deepcomposer_lab.datasets.sources import SourceError, read_midi_source
+from deepcomposer_lab.datasets.sources import Source, SourceError, read_midi_source
 
-_ENDINGS = (".mid", ".midi")
 _SHOWN = 20  # files a printed report names
 
 Progress = Callable[[int, int, str], None]
@@ -115,14 +114,25 @@ def dataset_from_midi(
         When there is no such folder, or no MIDI file in it. A file that is broken raises nothing.
     """
     root = Path(folder).expanduser()
-    paths = midi_files(root)
+    return songs_of_files(
+        root, files_below(root, (".mid", ".midi"), "MIDI file (.mid or .midi)"), read_midi_source, progress
+    )
+
+
+def songs_of_files(
+    root: Path, paths: Sequence[Path], read: Callable[[Path, str], Source], progress: Progress | None
+) -> tuple[list[Song], FolderReport]:
+    """Reduce files below `root` to songs, each tune once, divided; and tell what became of each.
+
+    `read` gives a file's source, by its path and the name that its song shall have, or raises SourceError.
+    """
     songs: list[Song] = []
     groups: list[str] = []
     files: list[FileReport] = []
     first: dict[str, str] = {}  # melody -> the file that has it
     for number, path in enumerate(paths, 1):
         name = path.relative_to(root).as_posix()
-        report, found = _read(path, name)
+        report, found = _reduced(path, name, read)
         for song in found:
             melody = melody_hash(song)
             if melody in first:
@@ -140,31 +150,28 @@ def dataset_from_midi(
     return songs, FolderReport(tuple(files), len(songs), sum(song.bars for song in songs), splits)
 
 
-def midi_files(folder: Path) -> list[Path]:
-    """Return the MIDI files in a folder and the folders in it, in the order of their paths.
+def files_below(folder: Path, endings: Collection[str], what: str) -> list[Path]:
+    """Return the files of these endings in a folder and the folders in it, in the order of their paths.
 
     Raises
     ------
     ValueError
-        When there is no such folder, or no MIDI file in it.
+        When there is no such folder, or no such file in it.
     """
     if not folder.is_dir():
-        what = "it is a file: name the folder it is in" if folder.exists() else "is its name misspelt?"
-        raise ValueError(f"There is no folder {os.fspath(folder)!r}; {what}")
-    paths = [path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS and path.is_file()]
+        why = "it is a file: name the folder it is in." if folder.exists() else "is its name misspelt?"
+        raise ValueError(f"There is no folder {os.fspath(folder)!r}; {why}")
+    paths = [path for path in folder.rglob("*") if path.suffix.lower() in endings and path.is_file()]
     # Beside the files of some systems lie hidden ones of the same ending that hold no music.
     paths = [path for path in paths if not path.name.startswith(".")]
     if not paths:
-        raise ValueError(
-            f"In {os.fspath(folder)!r} and its folders is no MIDI file (.mid or .midi). "
-            "Are they still packed in an archive?"
-        )
+        raise ValueError(f"In {os.fspath(folder)!r} and its folders is no {what}. Are they still packed in an archive?")
     return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def _read(path: Path, name: str) -> tuple[FileReport, tuple[Song, ...]]:
+def _reduced(path: Path, name: str, read: Callable[[Path, str], Source]) -> tuple[FileReport, tuple[Song, ...]]:
     try:
-        reduction = reduce_source(read_midi_source(path, name.rsplit(".", 1)[0]))
+        reduction = reduce_source(read(path, name.rsplit(".", 1)[0]))
     except SourceError as error:
         return FileReport(name, why=_sentence(str(error))), ()
     except Exception as error:

@@ -7,7 +7,8 @@
 
 Two kinds: chorales, whose pieces are four voices, and songs (songs.py), whose tracks stand in their arrays;
 `load_dataset("rock").songs("train")`. `dataset_from_midi(folder)` makes songs of anyone's own MIDI files,
-`load_lakh_pianorolls(folder)` of the Lakh Pianoroll Dataset.
+`load_lakh_pianorolls(folder)` of the Lakh Pianoroll Dataset, and
+`save_songs(folder, songs)` keeps them as a dataset.
 
 A dataset is a folder `<name>/` with `<name>.npz` (plain arrays, nothing pickled) and `card.json` (origin, licence,
 counts, sha256). The folders are looked for in $DEEPCOMPOSER_LAB_DATASETS where it is set, in the installed package,
@@ -32,6 +33,7 @@ import numpy as np
 
 from deepcomposer_lab.datasets.lakh import load_lakh_pianorolls
 from deepcomposer_lab.datasets.midi_folder import FileReport, FolderReport, dataset_from_midi
+from deepcomposer_lab.datasets.saving import save_songs
 from deepcomposer_lab.datasets.songs import SPLITS, Song, songs_from_arrays
 from deepcomposer_lab.music.composition import Composition, Track
 from deepcomposer_lab.music.metre import MetreChange
@@ -51,6 +53,7 @@ __all__ = [
     "load_lakh_pianorolls",
     "read_jsb",
     "read_jsb_frames",
+    "save_songs",
 ]
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")

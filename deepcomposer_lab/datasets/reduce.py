@@ -40,6 +40,7 @@ LOWEST_BASS = 28  # E1, a bass guitar's lowest string
 _WINDOW = 4  # bars the melody stays where it is
 _WINDOW_TICKS = _WINDOW * TICKS_PER_BAR
 _LEAST_MELODY_BARS = 4
+_LONGEST_ECHO = 2 * TICKS_PER_BEAT
 _MOST_OFF_GRID = 1 / 3  # of a passage's notes; more, and its beats are not those of its music
 
 _BASSES = {*range(32, 40), 43, 58}
@@ -321,18 +322,15 @@ def _rest(own: np.ndarray, line: np.ndarray, leads: bool) -> np.ndarray:
     if not len(own) or not len(line):
         return own
     if leads:
-        own = own[~_among(own, line, 0, 128)]
+        taken = np.isin(own[:, 0] * 128 + own[:, 1], line[:, 0] * 128 + line[:, 1])
         # A line that had a few notes besides leaves no part of its own behind.
-        return own if len(own) > 0.3 * len(line) else own[:0]
-    # Doubled at once or as an echo within a beat, in whatever octave.
-    doubled = max(float(_among(own, line, delay, 12).mean()) for delay in range(TICKS_PER_BEAT + 1))
+        return own[~taken] if (~taken).sum() > 0.3 * len(line) else own[:0]
+    # Doubled at once or as an echo, in whatever octave. The line has one note at a time, so that of each delay a note
+    # has at most one.
+    delays = own[:, :1] - line[:, 0]
+    same = ((own[:, 1:2] - line[:, 1]) % 12 == 0) & (delays >= 0) & (delays <= _LONGEST_ECHO)
+    doubled = np.bincount(delays[same], minlength=1).max() / len(own)
     return own[:0] if doubled >= 0.7 else own
-
-
-def _among(notes: np.ndarray, line: np.ndarray, delay: int, octave: int) -> np.ndarray:
-    """Say which notes start with one of `line`, `delay` ticks later, on its pitch modulo `octave`: bool (n,)."""
-    keys = (line[:, 0] + delay) * 128 + line[:, 1] % octave
-    return np.isin(notes[:, 0] * 128 + notes[:, 1] % octave, keys)
 
 
 def _melodic(part: _Part, window: int) -> float:

@@ -39,7 +39,7 @@ def test_everybody_gets_what_their_instrument_is_for() -> None:
 
 def test_who_doubles_the_melody_or_echoes_it_adds_nothing() -> None:
     doubled = SourceTrack("", 29, False, line([pitch - 12 for pitch in TUNE]))
-    echo = SourceTrack("", 80, False, later(line(TUNE), 0.75))
+    echo = SourceTrack("", 80, False, later(line(TUNE), 1.75))
     plain, song = only_song(reduce_source(band())), only_song(reduce_source(band(doubled, echo)))
     assert np.array_equal(song.notes, plain.notes)
 

@@ -14,6 +14,8 @@ from deepcomposer_lab.datasets.songs import BEATS_PER_BAR, TICKS_PER_BAR, TICKS_
 
 LEAST_BARS = 8
 _CLOSE = 1e-3  # beats; files round their bar lines
+_FAR = 0.4  # squared ticks; what lies further off is an ornament between the points, and says no more about the grid
+_STRUCK_TOGETHER = 0.7  # ticks; a sixty-fourth note lasts 0.75
 _FOUR_BEATS = {(4, 4), (2, 2)}
 _TWO_BEATS = {(2, 4)}
 # The grids a beat may be played on, in ticks: sixteenths, triplets, and triplets of sixteenths. A finer grid fits
@@ -173,8 +175,10 @@ def notes_on_grid(notes: np.ndarray, section: Section) -> tuple[np.ndarray, int]
 
     Every beat of a track is played in sixteenths, in triplets, or in triplets of sixteenths: the grid on which the
     notes that start in it lie best. Onsets go to its nearest point, ends to the nearest tick; a gap of one tick before
-    the next note is closed, because it is how a key is let go. Of notes that come to start together on one pitch the
-    longest is kept; a note is cut where the next of its pitch starts. What sounds beyond the section is cut off.
+    the next note is closed, because it is how a key is let go. Notes that came one after another and would start
+    together are ornaments too fast for the grid: the one that lies best is kept, with what was struck with it. Of notes
+    that start together on one pitch the longest is kept; a note is cut where the next of its pitch starts. What sounds
+    beyond the section is cut off.
 
     Parameters
     ----------
@@ -187,13 +191,16 @@ def notes_on_grid(notes: np.ndarray, section: Section) -> tuple[np.ndarray, int]
     ndarray of int64, shape (m, 3)
         Onset in ticks from the section's first bar line, pitch, duration in ticks; sorted by onset, then pitch.
     int
-        How many notes start more than half a tick (a twenty-fourth of a beat) from where they were put.
+        How many notes start more than half a tick (a twenty-fourth of a beat) from where they were put, or were put
+        nowhere.
     """
     notes = np.asarray(notes, dtype=float).reshape(-1, 3)
     notes = notes[(notes[:, 0] >= section.first - _CLOSE) & (notes[:, 0] < section.end - _CLOSE)]
     exact = np.maximum((notes[:, 0] - section.start) * TICKS_PER_BEAT, 0.0)
     onset = _snapped(exact)
     off = int((np.abs(exact - onset) > 0.5).sum())
+    kept = _one_moment_each(exact, onset)
+    notes, exact, onset = notes[kept], exact[kept], onset[kept]
     last = section.bars * TICKS_PER_BAR
     end = np.minimum(np.rint(exact + notes[:, 2] * TICKS_PER_BEAT).astype(np.int64), last)
     onset = np.minimum(onset, last - 1)
@@ -224,9 +231,17 @@ def _snapped(exact: np.ndarray) -> np.ndarray:
     # What comes less than half a tick early belongs to the beat it was meant for.
     beat = np.floor((exact + 0.5) / TICKS_PER_BEAT).astype(np.int64)
     points = np.stack([np.rint(exact / period).astype(np.int64) * period for period, _ in _GRIDS])
-    errors = (points - exact) ** 2 + np.array([[charge] for _, charge in _GRIDS])
+    errors = np.minimum((points - exact) ** 2, _FAR) + np.array([[charge] for _, charge in _GRIDS])
     totals = np.stack([np.bincount(beat, weights=error) for error in errors])
     return points[totals.argmin(axis=0)[beat], np.arange(len(exact))]
+
+
+def _one_moment_each(exact: np.ndarray, onset: np.ndarray) -> np.ndarray:
+    """Say which notes were struck with the one that lies best of those that share its grid point: bool (n,)."""
+    order = np.lexsort((np.abs(exact - onset), onset))
+    _, first = np.unique(onset[order], return_index=True)
+    best = exact[order][first]
+    return np.abs(exact - best[np.searchsorted(onset[order][first], onset)]) < _STRUCK_TOGETHER
 
 
 def follows_beats(onsets: np.ndarray) -> float:

@@ -116,6 +116,15 @@ def test_letting_go_of_a_key_leaves_no_gap_and_the_section_cuts_what_sounds_on()
     assert grid.tolist() == [[0, 60, 12], [12, 62, 6], [24, 64, 192 - 24]]
 
 
+def test_of_a_trill_the_notes_on_the_grid_are_kept_and_of_a_strum_all() -> None:
+    trill = np.array([[8 + k / 8, 60 + 2 * (k % 2), 1 / 8] for k in range(8)] + [[9, 67, 1]])
+    grid, off = notes_on_grid(trill, SECTION)
+    assert grid[:, :2].tolist() == [[0, 60], [3, 60], [6, 60], [9, 60], [12, 67]]
+    assert off == 4
+    strum = np.array([[8 + k / 80, 60 + 4 * k, 1.0] for k in range(4)])
+    assert notes_on_grid(strum, SECTION)[0][:, :2].tolist() == [[0, 60], [0, 64], [0, 68], [0, 72]]
+
+
 def test_only_notes_that_begin_in_the_section_belong_to_it() -> None:
     grid, _ = notes_on_grid(np.array([[7, 60, 4], [8, 62, 1], [23.75, 64, 0.25], [24, 65, 1]]), SECTION)
     assert grid.tolist() == [[0, 62, 12], [189, 64, 3]]

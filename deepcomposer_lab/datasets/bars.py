@@ -35,7 +35,7 @@ class Bar:
     @property
     def full(self) -> float:
         """How long its metre would have it, in beats."""
-        return 4 * self.numerator / self.denominator
+        return _full(self.numerator, self.denominator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +63,25 @@ def bars_of_metres(metres: Sequence[tuple[float, int, int]], end: float) -> list
     Parameters
     ----------
     metres : sequence of (float, int, int)
-        Beat, numerator, denominator. Before the first, and where there are none, the metre is 4/4: MIDI's default.
+        Beat, numerator, denominator. Before the first, and where there are none, the metre is 4/4: MIDI's default. An
+        opening metre that lasts no more than one bar, and less than a bar of the metre behind it, is a pickup to that,
+        as notation programs write it.
     end : float
         Where the last note ends; the last bar reaches beyond it.
     """
     changes = {max(beat, 0.0): (top, bottom) for beat, top, bottom in sorted(metres)}
     changes.setdefault(0.0, (4, 4))
     starts = sorted(changes)
+    if (
+        len(starts) > 1
+        and starts[1] <= _full(*changes[0.0]) + _CLOSE
+        and starts[1] < _full(*changes[starts[1]]) - _CLOSE
+    ):
+        changes[0.0] = changes[starts[1]]
     bars = []
     for index, start in enumerate(starts):
         top, bottom = changes[start]
-        full = 4 * top / bottom
+        full = _full(top, bottom)
         last = index == len(starts) - 1
         stop = max(end, start) if last else min(starts[index + 1], end)
         # The last metre's bars are filled; another's last one is as long as the next change leaves it.
@@ -82,6 +90,10 @@ def bars_of_metres(metres: Sequence[tuple[float, int, int]], end: float) -> list
             at = start + number * full
             bars.append(Bar(at, full if last else min(full, starts[index + 1] - at), top, bottom))
     return bars
+
+
+def _full(numerator: int, denominator: int) -> float:
+    return 4 * numerator / denominator
 
 
 def four_four_sections(bars: Sequence[Bar], least: int = LEAST_BARS) -> tuple[list[Section], dict[str, int]]:
@@ -255,7 +267,7 @@ def follows_beats(onsets: np.ndarray) -> float:
     return max(float(abs(np.exp(2j * np.pi * part * onsets).mean())) for part in (4, 3, 8, 12))
 
 
-def fit_beat(onsets: np.ndarray, bpm: float, slowest: float = 70.0, fastest: float = 170.0) -> tuple[float, float]:
+def fit_beat(onsets: np.ndarray, bpm: float, slowest: float = 70.0, fastest: float = 190.0) -> tuple[float, float]:
     """Find the steady beat of onsets that a file's own beats say nothing about, as of a recorder that only kept time.
 
     Parameters

@@ -191,4 +191,4 @@ def _without(report: FileReport, song: str, why: str) -> FileReport:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?")) else ".")

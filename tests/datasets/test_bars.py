@@ -43,6 +43,15 @@ def test_metres_lay_out_bars_and_a_change_cuts_one() -> None:
     ]
 
 
+@pytest.mark.parametrize("opening", [(1, 4), (2, 8)])
+def test_an_opening_metre_of_one_short_bar_is_a_pickup(opening: tuple[int, int]) -> None:
+    bars = bars_of_metres([(0, *opening), (1, 4, 4)], 33)
+    assert (bars[0], len(bars)) == (Bar(0, 1, 4, 4), 9)
+    assert four_four_sections(bars)[0] == [Section(-3, 9, 0, 33)]
+    # A whole bar of its own metre, and longer than what follows: no pickup.
+    assert bars_of_metres([(0, 5, 4), (5, 4, 4)], 13)[0] == Bar(0, 5, 5, 4)
+
+
 def test_a_whole_piece_in_four_four_is_one_section() -> None:
     assert four_four_sections(row(*[4] * 9)) == ([Section(0, 9, 0, 36)], {})
 

@@ -118,7 +118,7 @@ def test_damage_anywhere_leaves_a_sentence_or_a_sound_song(seed: int, tmp_path: 
     songs, report = dataset_from_midi(tmp_path)
     for song in songs:
         check_song(song)
-    assert songs or report.left_out[0].why.endswith(".")
+    assert songs or report.left_out[0].why.endswith((".", "?"))
 
 
 def test_a_hundred_small_files_take_less_than_a_second(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@
         piece.to_composition() # the same as music
 
 Two kinds: chorales, whose pieces are four voices, and songs (songs.py), whose tracks stand in their arrays;
-`load_dataset("rock").songs("train")`.
+`load_dataset("rock").songs("train")`. `dataset_from_midi(folder)` makes songs of anyone's own MIDI files,
+`load_lakh_pianorolls(folder)` of the Lakh Pianoroll Dataset, and
+`save_songs(folder, songs)` keeps them as a dataset.
 
 A dataset is a folder `<name>/` with `<name>.npz` (plain arrays, nothing pickled) and `card.json` (origin, licence,
 counts, sha256). The folders are looked for in $DEEPCOMPOSER_LAB_DATASETS where it is set, in the installed package,
@@ -29,10 +31,30 @@ from typing import Any
 
 import numpy as np
 
+from deepcomposer_lab.datasets.lakh import load_lakh_pianorolls
+from deepcomposer_lab.datasets.midi_folder import FileReport, FolderReport, dataset_from_midi
+from deepcomposer_lab.datasets.saving import save_songs
 from deepcomposer_lab.datasets.songs import SPLITS, Song, songs_from_arrays
 from deepcomposer_lab.music.composition import Composition, Track
 from deepcomposer_lab.music.metre import MetreChange
 from deepcomposer_lab.music.note import Note
+
+__all__ = [
+    "SPLITS",
+    "VOICES",
+    "Dataset",
+    "FileReport",
+    "FolderReport",
+    "Piece",
+    "Song",
+    "dataset_from_midi",
+    "list_datasets",
+    "load_dataset",
+    "load_lakh_pianorolls",
+    "read_jsb",
+    "read_jsb_frames",
+    "save_songs",
+]
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 STEPS_PER_BEAT = 4

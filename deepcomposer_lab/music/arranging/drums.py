@@ -134,6 +134,8 @@ def _count_in(form: Form, style: str, rng: random.Random) -> Bar:
 
 def _fill(length: int, style: str, rng: random.Random) -> Bar:
     """Return the last `length` ticks of a bar as a fill: rolls, runs down the toms, or broken figures."""
+    if style == "jazz":
+        length = max(length, 12)  # whole beats of triplets
     start = TICKS_PER_BAR - length
     if style == "jazz":
         steps = [start + beat + part for beat in range(0, length, 12) for part in (0, 4, 8)]

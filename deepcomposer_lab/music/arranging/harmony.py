@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -94,17 +95,17 @@ _VOCABULARY: dict[tuple[str, int], tuple[_Entry, ...]] = {
         (7, "7", 0.05, 0),
         (9, "m7", 0.25, None),
         (11, "m7b5", 0.8, None),
-        (9, "7", 0.5, 2),
-        (2, "7", 0.5, 7),
-        (0, "7", 0.6, 5),
-        (4, "7", 0.6, 9),
+        (9, "7", 0.25, 2),
+        (2, "7", 0.3, 7),
+        (0, "7", 0.35, 5),
+        (4, "7", 0.35, 9),
         (11, "7", 0.9, 4),
         (1, "7", 0.6, 0),
         (8, "7", 0.8, 7),
-        (10, "7", 0.8, 0),
-        (1, "dim7", 0.7, 2),
-        (6, "dim7", 0.9, 7),
-        (5, "m6", 0.8, 0),
+        (10, "7", 0.5, 0),
+        (1, "dim7", 0.45, 2),
+        (6, "dim7", 0.6, 7),
+        (5, "m6", 0.5, 0),
     ),
     ("jazz", 1): (
         (0, "m6", 0.1, None),
@@ -133,7 +134,7 @@ _LIKED: dict[tuple[str, int], set[tuple[int, int]]] = {
     ("jazz", 0): {(0, 9), (9, 2), (4, 9)},
     ("jazz", 1): {(0, 8), (8, 2)},
 }
-_SHAKE = 0.2
+_SHAKE = 0.3
 _LEAST_EXTENSION = 3  # chord tones from here on are sevenths and sixths
 
 
@@ -158,13 +159,33 @@ def harmonise(form: Form, style: str, rng: random.Random) -> tuple[Chord, ...]:
     """
     words = _vocabulary(form.key, style, rng)
     fit = _weights(form) @ _scores(words.chords, style).T
-    local = words.costs[None, :] - fit - _cadences(form, words)
+    # Rounded, so that the last bits of a library's sums decide nothing.
+    local = np.round(words.costs[None, :] - fit - _cadences(form, words), 6)
     weight = rng.choice((0.8, 1.1, 1.5) if style != "jazz" else (0.5, 0.8, 1.1))
     follow = _transitions(words, style, form.key[1])
     on_line, inside = follow + 0.2, follow + weight
-    np.fill_diagonal(on_line, 0.3 if style != "jazz" else 0.5)
+    np.fill_diagonal(on_line, rng.choice((0.2, 0.5, 0.8) if style != "jazz" else (0.4, 0.7, 1.0)))
     np.fill_diagonal(inside, 0.0)
-    return tuple(words.chords[state] for state in _best_path(local, on_line, inside))
+    chords = [words.chords[state] for state in _best_path(local, on_line, inside)]
+    return tuple(_substituted(form, chords, rng.choice((0.0, 0.3, 0.7)), rng) if style == "jazz" else chords)
+
+
+def _substituted(form: Form, chords: list[Chord], chance: float, rng: random.Random) -> list[Chord]:
+    """Replace some dominants, in the half bar before they resolve, by the seventh chord a tritone away.
+
+    It has the same third and seventh, and its root slides down a half tone; what the melody has on the beats must be a
+    tone of it, or its ninth, sharp eleventh or thirteenth.
+    """
+    made = list(chords)
+    for slot, (chord, following) in enumerate(pairwise(chords)):
+        resolves = chord.quality == "7" and (following.root - chord.root) % 12 == 5
+        if not resolves or rng.random() >= chance:
+            continue
+        root = (chord.root + 6) % 12
+        heard = [pitch for pitch in form.beat_pitches[2 * slot : 2 * slot + 2] if pitch >= 0]
+        if all((pitch - root) % 12 in (0, 2, 4, 6, 7, 9, 10) for pitch in heard):
+            made[slot] = Chord(root, "7")
+    return made
 
 
 def _vocabulary(key: tuple[int, int], style: str, rng: random.Random) -> _Vocabulary:
@@ -218,7 +239,7 @@ def _cadences(form: Form, words: _Vocabulary) -> np.ndarray:
         bonus[last : last + 2, dominant] += 0.1 if closes else 0.4
         if last:
             bonus[last - 1, dominant] += 0.5
-    bonus[-2:, tonic] += 2.5
+    bonus[-2:, tonic] += 3.5
     return bonus
 
 

@@ -17,7 +17,7 @@ _MOVES: dict[tuple[int, ...], tuple[int, ...]] = {
     (6, 9): (8, 10),
     (3, 9): (4, 8),
 }
-# Where no note begins inside a beat, one that ends there ends swung.
+# Half-way moved and the rest between: for small notes about it, and where a note only ends inside the beat.
 _EMPTY_BEAT = ([0, 6, TICKS_PER_BEAT], [0, 8, TICKS_PER_BEAT])
 
 
@@ -40,8 +40,12 @@ def _grids(melody: Sequence[Hit]) -> dict[int, tuple[list[int], list[int]]]:
     grids = {}
     for beat, ticks in inside.items():
         before = tuple(sorted(ticks - {0}))
-        if before:
-            grids[beat] = ([0, *before, TICKS_PER_BEAT], [0, *_MOVES.get(before, before), TICKS_PER_BEAT])
+        if before in _MOVES:
+            grids[beat] = ([0, *before, TICKS_PER_BEAT], [0, *_MOVES[before], TICKS_PER_BEAT])
+        elif 6 in before and not {3, 9} <= ticks:
+            grids[beat] = _EMPTY_BEAT
+        elif before:
+            grids[beat] = ([0, TICKS_PER_BEAT], [0, TICKS_PER_BEAT])
     return grids
 
 

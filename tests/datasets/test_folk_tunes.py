@@ -37,6 +37,7 @@ def script(name: str):
 abc = script("abc_tunes")
 families = script("families")
 prepare = script("prepare")
+report = script("report")
 
 
 @pytest.fixture(scope="module")
@@ -275,6 +276,19 @@ def test_the_little_girl_of_my_heart_as_the_package_s_example_has_it(songs):
     shift = TICKS_PER_BAR - int(expected["pickup"] * 12)
     assert song.notes[:, :3].tolist() == [[o * 12 + shift, p, d * 12] for o, p, d in expected["notes"]]
     assert song.key == (2, 0)
+
+
+def test_the_report_counts_and_prints_bars(capsys):
+    report.main(["--style", "jazz", "--every", "400"])
+    counted = capsys.readouterr().out
+    assert counted.startswith("jazz:\n  songs: 6\n")
+    assert "chord_tones: 0.9" in counted
+    report.main(["--style", "pop", "--show", "205", "--bars", "4", "6"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "There's my thumb &c. (Aird's 421), pop"
+    assert [line.split(":")[0] for line in lines if line.startswith("bar")] == ["bar 4", "bar 5"]
+    assert "  melody  0:C5(9) 9:B4(3) 12:C5(6) 18:D5(6) 24:E5(9) 33:F♯5(3) 36:G5(6) 42:B4(6)" in lines
+    assert sum(line.startswith("  drum  36") for line in lines) == 2
 
 
 # --- the whole corpus --------------------------------------------------------------------------------------------

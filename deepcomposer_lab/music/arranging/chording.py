@@ -212,14 +212,15 @@ def _power_chords(form: Form, chords: Sequence[Chord], octave: bool) -> list[tup
 
 
 def _struck(bar: int, voiced: Sequence[tuple[int, ...]], rhythm: _Rhythm) -> list[Hit]:
-    """Strike the voicings of a bar in a rhythm. A stroke on the last half beat may be the next bar's chord, early."""
+    """Strike the voicings of a bar in a rhythm. A stroke held over a change of chord may be the next one, early."""
     notes: list[Hit] = []
     before = -TICKS_PER_BAR
     for tick, duration in rhythm:
         slot = 2 * bar + tick // HALF_BAR
-        # A pulse goes on to the bar line; only a stroke that stands apart anticipates.
-        early = tick % HALF_BAR >= 18 and tick + duration >= TICKS_PER_BAR and tick - before >= 8
-        early = early and slot + 1 < len(voiced)
+        # A pulse goes on to the change; only a stroke that stands apart and is held over it anticipates.
+        over = tick + duration - (tick // HALF_BAR + 1) * HALF_BAR
+        held = over > 0 or (over == 0 and tick >= HALF_BAR)
+        early = held and tick % HALF_BAR >= 18 and tick - before >= 8 and slot + 1 < len(voiced)
         before = tick
         voicing = voiced[slot + 1] if early else voiced[slot]
         if not early and tick < HALF_BAR < tick + duration and voiced[2 * bar] != voiced[2 * bar + 1]:

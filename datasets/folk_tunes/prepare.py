@@ -51,8 +51,9 @@ DENSE = 5  # notes a 2/4 bar from which it is written in sixteenths where others
 MELODY = (SongTrack("melody", 73),)
 TEMPO = 100.0  # the books give speeds in words, if at all
 SEED = 1903
-# The examples that come with the package are tunes no model has learnt from.
-HELD_BACK = ("The Little Girl of my Heart",)
+# The melodies and examples that come with the package are tunes no model has learnt from: these are one of the
+# examples, Twinkle, Twinkle (two), and Deck the Halls.
+HELD_BACK = ("The Little Girl of my Heart", "Aire de l'Opera Francoise.", "O La my Dear", "Nos Calen")
 RIGHTS = re.compile(r"copyright|©|all rights|rights reserved|permission|licen[cs]e", re.IGNORECASE)
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from deepcomposer_lab.datasets import load_dataset
 from deepcomposer_lab.datasets.songs import TICKS_PER_BAR, Song, check_song
+from deepcomposer_lab.music.samples import list_sample_melodies, sample_melody
 
 FOLDER = Path(__file__).resolve().parents[2] / "datasets" / "folk_tunes"
 
@@ -252,6 +253,23 @@ def test_known_relatives_are_one_family_and_the_example_is_held_back(songs):
     hunt = [by_name["Perth=Shire Hunt. (Aird's 1043)"], by_name["THE BOYNE HUNT -- REEL (Ryan's)"]]
     assert hunt[0].family == hunt[1].family
     assert by_name["The Little Girl of my Heart (O'Neill's 4)"].split == "test"
+    assert by_name["Nos Calen (Aird's 588)"].split == "test"
+
+
+def test_no_training_tune_is_a_melody_that_comes_with_the_package(songs):
+    heard = [
+        families.beat_grams(families.beat_pitches(song.notes[:, :3], song.bars))
+        for song in songs
+        if song.split == "train"
+    ]
+    compared = 0
+    for name in list_sample_melodies():
+        notes = np.array([(round(n.onset * 12), n.pitch, round(n.duration * 12)) for n in sample_melody(name).notes])
+        bars = int((notes[:, 0] + notes[:, 2]).max()) // TICKS_PER_BAR + 1
+        own = families.beat_grams(families.beat_pitches(notes, bars))
+        compared += len(own) > 10
+        assert max(len(own & other) for other in heard) <= len(own) / 4, name
+    assert compared >= 8
 
 
 def test_no_pair_of_train_and_test_tunes_opens_alike(songs):

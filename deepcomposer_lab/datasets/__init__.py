@@ -6,9 +6,10 @@
         piece.to_composition() # the same as music
 
 Two kinds: chorales, whose pieces are four voices, and songs (songs.py), whose tracks stand in their arrays;
-`load_dataset("rock").songs("train")`. `dataset_from_midi(folder)` makes songs of anyone's own MIDI files,
-`load_lakh_pianorolls(folder)` of the Lakh Pianoroll Dataset, and
-`save_songs(folder, songs)` keeps them as a dataset.
+`load_dataset("rock").songs("train")`. Some songs are made when they are asked for: arranged.py gives the folk tunes a
+band, under the names "pop", "jazz" and "rock_arranged". `dataset_from_midi(folder)` makes songs of anyone's own MIDI
+files, `load_lakh_pianorolls(folder)` of the Lakh Pianoroll Dataset, and `save_songs(folder, songs)` keeps them as a
+dataset.
 
 A dataset is a folder `<name>/` with `<name>.npz` (plain arrays, nothing pickled) and `card.json` (origin, licence,
 counts, sha256). The folders are looked for in $DEEPCOMPOSER_LAB_DATASETS where it is set, in the installed package,
@@ -31,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from deepcomposer_lab.datasets.arranged import STYLE_OF, TUNES, arranged_dataset
 from deepcomposer_lab.datasets.lakh import load_lakh_pianorolls
 from deepcomposer_lab.datasets.midi_folder import FileReport, FolderReport, dataset_from_midi
 from deepcomposer_lab.datasets.saving import save_songs
@@ -211,7 +213,8 @@ class Dataset:
 
 def list_datasets() -> list[str]:
     """Return the names that `load_dataset` takes."""
-    return sorted({folder.name for root in _roots() if root.is_dir() for folder in root.iterdir() if _holds(folder)})
+    names = {folder.name for root in _roots() if root.is_dir() for folder in root.iterdir() if _holds(folder)}
+    return sorted(names | set(STYLE_OF if TUNES in names else ()))
 
 
 def load_dataset(name: str) -> Dataset:
@@ -229,6 +232,8 @@ def load_dataset(name: str) -> Dataset:
     for root in _roots():
         if _holds(root / name):
             return _load(root / name)
+    if name in STYLE_OF:
+        return arranged_dataset(name)
     there = ", ".join(list_datasets()) or "none at all: the package's data files are missing"
     raise ValueError(f"There is no dataset called {name!r}. There is: {there}.")
 

@@ -108,7 +108,7 @@ def test_arrays_cannot_be_changed_and_pieces_are_copies(chorales):
 
 def test_an_unknown_name_or_split_is_answered_with_what_there_is(chorales):
     there = list_datasets()
-    assert {"bach_chorales", "rock"} <= set(there)
+    assert {"bach_chorales", "folk_tunes", "jazz", "pop", "rock", "rock_arranged"} <= set(there)
     with pytest.raises(ValueError, match=rf"no dataset called 'bach'\. There is: {', '.join(there)}\."):
         load_dataset("bach")
     with pytest.raises(ValueError, match="train, validation, test; got 'valid'"):

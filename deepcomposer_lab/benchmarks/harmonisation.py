@@ -10,6 +10,9 @@ is over the beats that both have, the first full bars laid upon each other. It i
 the harder row. *Shuffled voices* puts the lower three voices of that other piece under this soprano, over the bars that
 both have.
 
+*Without the rule* is the model without the technique's rule against parallels (`avoid_parallels=False`): what the
+network learnt by itself.
+
 Rows with Bach's rhythm given, as oracles: *random*, each note of the lower voices any pitch of the voice's range; *most
 likely pitch*, always the voice's commonest; *n-gram*, drawn from its voice's note before, as often as in training.
 
@@ -39,7 +42,7 @@ Pitches = Callable[[int, Sequence[int]], list[int]]  # (voice, Bach's pitches) -
 class Composer(Protocol):
     """Whatever makes a composition of a soprano."""
 
-    def compose(self, music: Composition, *, seed: int) -> Composition:
+    def compose(self, music: Composition, *, seed: int, avoid_parallels: bool = True) -> Composition:
         """Return the soprano with what was added."""
 
 
@@ -96,13 +99,23 @@ def under_soprano(bach: Texture, other: Texture) -> tuple[Texture, Texture]:
 
 
 def harmonise(
-    technique: Composer, chorale: Chorale, other: Chorale, frequencies: Frequencies, ngram: NeighbourNGram
+    technique: Composer,
+    chorale: Chorale,
+    other: Chorale,
+    frequencies: Frequencies,
+    ngram: NeighbourNGram,
+    *,
+    without_rule: bool = False,
 ) -> Harmonised:
-    """Harmonise a piece's soprano, and measure the result beside Bach's own and the other rows."""
+    """Harmonise a piece's soprano, and measure the result beside Bach's own and the other rows.
+
+    The row without the rule costs a second composing, and is made where it is asked for.
+    """
     piece, random = chorale.piece, chorale.random(4)
     whole = piece.to_composition()
     bach = Texture.of(whole)
-    composed = technique.compose(whole.with_tracks(whole.tracks[:1]), seed=chorale.index)
+    soprano = whole.with_tracks(whole.tracks[:1])
+    composed = technique.compose(soprano, seed=chorale.index)
     shuffled = Texture.of(in_key_of(other.piece, piece))
     voices, own = under_soprano(bach, shuffled)
 
@@ -130,6 +143,9 @@ def harmonise(
         "most_likely_pitch": measure(with_pitches(bach, commonest), bach, key),
         "random": measure(with_pitches(bach, any_pitch), bach, key),
     }
+    if without_rule:
+        ruleless = technique.compose(soprano, seed=chorale.index, avoid_parallels=False)
+        rows["without_rule"] = measure(Texture.of(ruleless, bach.steps), bach, key)
     return Harmonised(rows)
 
 
@@ -143,7 +159,7 @@ def with_pitches(texture: Texture, pitches: Pitches) -> Texture:
     return Texture(tuple(voices), texture.steps, texture.bars)
 
 
-ROWS = ("model", "shuffled", "shuffled_voices", "ngram", "most_likely_pitch", "random")
+ROWS = ("model", "without_rule", "shuffled", "shuffled_voices", "ngram", "most_likely_pitch", "random")
 
 
 def figures(harmonised: Sequence[Harmonised], weights: Weights) -> dict[str, Draws]:
@@ -158,17 +174,18 @@ def figures(harmonised: Sequence[Harmonised], weights: Weights) -> dict[str, Dra
         return np.array([piece.measures[row][name] for piece in harmonised])
 
     results: dict[str, Draws] = {}
-    differences: dict[str, list[Draws]] = {row: [] for row in ROWS}
+    present = [row for row in ROWS if all(row in piece.measures for piece in harmonised)]
+    differences: dict[str, list[Draws]] = {row: [] for row in present}
     for name in MEASURES:
         bach = values("bach", name)
         results[f"harmonisation.{name}.bach"] = mean(bach, weights)
-        for row in ROWS:
+        for row in present:
             found = values(row, name)
             difference = mean(np.abs(found - bach), weights)
             differences[row].append(difference)
             results[f"harmonisation.{name}.{row}"] = mean(found, weights)
             results[f"harmonisation.{name}.{'' if row == 'model' else f'{row}_'}difference"] = difference
-    for row in ROWS:
+    for row in present:
         if row.startswith("shuffled"):
             continue
         prefix = "" if row == "model" else f"{row}."

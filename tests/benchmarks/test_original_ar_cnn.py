@@ -194,6 +194,18 @@ def test_stray_cells_do_not_count_as_notes_before_the_cells_are_there():
     wanted[50, 10:14] = wanted[55, 20:24] = 1
     filled = fill(Wants(wanted), given, cells=8, notes=2, most_edits=99)
     assert (filled.edits, filled.notes.tolist()) == (8, [[10, 50, 4], [20, 55, 4]])
+    assert filled.by("cells") is filled.notes
+
+
+def test_the_other_way_to_stop_is_as_soon_as_there_are_as_many_notes():
+    given = np.zeros((128, 128), dtype=np.float32)
+    wanted = given.copy()
+    wanted[50, 10:14] = wanted[55, 20:24] = 1
+    first = fill(Wants(wanted), given, cells=8, notes=2, most_edits=99).by("notes")
+    assert len(first) == 2
+    assert first[:, 2].sum() < 8  # not all of their cells were there yet
+    never = fill(Wants(given), given, cells=5, notes=99)
+    assert never.by("notes") is never.notes
 
 
 def test_filling_ends_with_the_most_edits():
@@ -295,12 +307,13 @@ def test_what_was_composed_is_not_composed_again_unless_the_weights_change(tmp_p
 
     def make():
         made.append(1)
-        return original.Filled(np.array([[0, 60, 4]]), 7, True)
+        return original.Filled(np.array([[0, 60, 4]]), 7, True, np.array([[0, 60, 1], [2, 60, 1]]))
 
     path = tmp_path / "scores.json"
     for weights in ("a", "a", "b"):
         found = original.Kept(path, weights).filled("piece", make)
         assert (found.notes.tolist(), found.edits, found.matched) == ([[0, 60, 4]], 7, True)
+        assert found.first.tolist() == [[0, 60, 1], [2, 60, 1]]
     assert len(made) == 2
 
 
@@ -320,11 +333,16 @@ def test_a_run_writes_every_figure_and_reads_it_back(all_pieces, validation_piec
     )
     assert original.read_original_figures(tmp_path / "figures" / "original.json") == json.loads(json.dumps(record))
     figures = record["figures"]
+    by_way = [figures[f"original.restoration.{way}.f1"] for way in original.WAYS_TO_STOP]
+    assert figures["original.restoration.f1"] == max(by_way)
     for name in (
         "detection.average_precision",
         "detection.leaves_chord.average_precision",
         "restoration.f1",
         "restoration.f1_pitch_class",
+        "restoration.notes.f1",
+        "restoration.cells.f1",
+        "harmonisation.notes.triad_or_seventh_share",
         "harmonisation.triad_or_seventh_share",
         "harmonisation.parallel_fifths.difference",
         "speed.edits_per_second",

@@ -108,11 +108,32 @@ class Noise(NamedTuple):
         )
 
 
+class ChannelNorm(nn.Module):
+    """Normalises the channels of every column by themselves: (B, C, T) -> (B, C, T); grouped ones, group by group.
+
+    Batch normalisation would mix two kinds of noise, that of the encoder and that of chance, in one average, and the
+    generator would be another network once training is over. This one is the same always, and however long a piece is.
+    """
+
+    def __init__(self, channels: int, groups: int = 1) -> None:
+        super().__init__()
+        self.groups = groups
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give each column of each group mean 0 and deviation 1, then stretch and move every channel."""
+        grouped = x.unflatten(1, (self.groups, -1))  # (B, groups, C / groups, T)
+        centred = grouped - grouped.mean(dim=2, keepdim=True)
+        scale = torch.rsqrt(centred.square().mean(dim=2, keepdim=True) + 1e-5)
+        return (centred * scale).flatten(1, 2) * self.weight[:, None] + self.bias[:, None]
+
+
 def convolution(inputs: int, outputs: int, width: int = 3, *, groups: int = 1) -> nn.Sequential:
     """A convolution along time, normalised and rectified: (B, inputs, T) -> (B, outputs, T)."""
     return nn.Sequential(
         nn.Conv1d(inputs, outputs, width, padding=width // 2, groups=groups, bias=False),
-        nn.BatchNorm1d(outputs),
+        ChannelNorm(outputs, groups),
         nn.ReLU(inplace=True),
     )
 
@@ -121,7 +142,7 @@ def gathered(inputs: int, outputs: int, factor: int, *, groups: int = 1) -> nn.S
     """A convolution that makes one column of `factor`: (B, inputs, factor · T) -> (B, outputs, T)."""
     return nn.Sequential(
         nn.Conv1d(inputs, outputs, factor, stride=factor, groups=groups, bias=False),
-        nn.BatchNorm1d(outputs),
+        ChannelNorm(outputs, groups),
         nn.ReLU(inplace=True),
     )
 
@@ -318,10 +339,13 @@ class Encoder(nn.Module):
         return means, Noise(*(part.clamp(-4, 2) for part in deviations))
 
 
-def sampled(means: Noise, deviations: Noise) -> Noise:
+def sampled(means: Noise, deviations: Noise, random: torch.Generator | None = None) -> Noise:
     """Draw noise with these means and logarithms of deviations (Kingma and Welling 2014, "reparameterisation")."""
     return Noise(
-        *(mean + deviation.exp() * torch.randn_like(mean) for mean, deviation in zip(means, deviations, strict=True))
+        *(
+            mean + deviation.exp() * torch.randn(mean.shape, generator=random)
+            for mean, deviation in zip(means, deviations, strict=True)
+        )
     )
 
 

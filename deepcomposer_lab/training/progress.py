@@ -22,6 +22,14 @@ class Progress:
         Validation figures, on the steps on which they were measured; empty otherwise.
     seconds, seconds_left : float
         Wall time so far, and estimated to the end.
+    losses : mapping of str to float
+        Of this update alone, by name: of a GAN "discriminator", or "generator" and its parts.
+    scores : mapping of str to float
+        What a GAN's discriminator gave on average: "real", "generated".
+    gradient_norms : mapping of str to float
+        By network, before clipping.
+    updated : str
+        Which network of a GAN was updated: "discriminator" or "generator"; "" where there is one.
     """
 
     step: int
@@ -31,3 +39,7 @@ class Progress:
     metrics: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     seconds_left: float = 0.0
+    losses: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    gradient_norms: Mapping[str, float] = field(default_factory=dict)
+    updated: str = ""

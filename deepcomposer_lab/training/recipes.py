@@ -63,6 +63,22 @@ _RANGES: dict[str, tuple[float, float]] = {
     "dropout": (0, 0.95),
     "seed": (0, 2**63 - 1),
     "trunk_width": (1, 4096),
+    "discriminator_learning_rate": (0, 1),
+    "update_ratio": (1, 100),
+    "crop_bars": (1, 64),
+    "decay_share": (0, 1),
+    "checkpoint_interval": (1, math.inf),
+    "bar_width": (4, 4096),
+    "beat_width": (4, 4096),
+    "step_width": (4, 4096),
+    "critic_width": (4, 4096),
+}
+
+# Texts that are a choice.
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "genre": ("rock", "pop", "jazz", "symphony", "bach"),
+    "network": ("musegan",),
+    "loss": ("hinge", "wasserstein"),
 }
 
 
@@ -77,6 +93,8 @@ def _checked(recipe: str, name: str, value: Any, current: Any) -> Any:
     if kind is str:
         if not isinstance(value, str):
             raise ValueError(said)
+        if value not in _CHOICES.get(name, (value,)):
+            raise ValueError(f"{name} of the recipe {recipe} is one of {', '.join(_CHOICES[name])}; got {value!r}.")
         return value
     if isinstance(value, (bool, str)) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(said)
@@ -126,7 +144,75 @@ AR_CNN_TINY = ARCNNRecipe(  # about a minute on one core: enough to see it learn
     trunk_width=24,
 )
 
-_RECIPES = {recipe.name: recipe for recipe in (AR_CNN_BACH, AR_CNN_TINY)}
+
+@dataclass(frozen=True)
+class GANRecipe(Recipe):
+    """How a GAN is trained: melodies from songs, and what a band plays with them.
+
+    A training example is a few bars of a song. The generator is given the melody and noise; the discriminator compares
+    what it makes of them with what the band played.
+    """
+
+    technique: str = "gan"
+    network: str = "musegan"
+    genre: str = "rock"  # which band, in which windows (encoding/bars.py)
+    dataset: str = "rock"  # several are joined by "+"
+    songs: int = 0  # at most so many of them; 0 takes all
+    crop_bars: int = 4  # bars of an example: a phrase
+    learning_rate: float = 1e-3  # of the generator, Adam
+    discriminator_learning_rate: float = 4e-4  # slower: it has the easier task
+    update_ratio: int = (
+        1  # updates of the discriminator for each of the generator; more make it stronger, and training slower
+    )
+    loss: str = (
+        "hinge"  # with spectral normalisation; "wasserstein" has a gradient penalty and wants an update_ratio of 5
+    )
+    penalty_weight: float = 10.0  # of the gradient penalty (Gulrajani et al. 2017)
+    adversarial_weight: float = 3.0  # how much the discriminator's opinion counts
+    reconstruction_weight: float = 1.0  # how much foretelling real accompaniments counts, a nat a step
+    divergence_weight: float = 0.2  # what noise that is not normal costs, a nat a step
+    decay_share: float = 0.5  # in the last half the learning rates fall on a straight line
+    gradient_clip: float = 5.0  # largest norm of the generator's gradient
+    average_decay: float = 0.995  # the shipped weights are a moving average over about 1 / (1 − this) updates
+    checkpoint_interval: int = 50  # generator updates between two checkpoints
+    bar_width: int = 192  # channels of a bar
+    beat_width: int = 128  # channels of a beat
+    step_width: int = 64  # channels of a track's steps
+    critic_width: int = 48
+
+
+MUSEGAN_ROCK = GANRecipe(name="musegan_rock", dataset="rock+rock_arranged", genre="rock", epochs=4)
+MUSEGAN_POP = GANRecipe(name="musegan_pop", dataset="pop", genre="pop", epochs=4)
+MUSEGAN_JAZZ = GANRecipe(name="musegan_jazz", dataset="jazz", genre="jazz", epochs=4)
+MUSEGAN_SYMPHONY = GANRecipe(name="musegan_symphony", dataset="string_quartets", genre="symphony", epochs=4)
+MUSEGAN_BACH = GANRecipe(name="musegan_bach", dataset="bach_chorales", genre="bach", epochs=40)
+MUSEGAN_TINY = GANRecipe(  # less than a minute on one core: enough to hear noise become music
+    name="musegan_tiny",
+    dataset="bach_chorales",
+    genre="bach",
+    epochs=6,
+    batch_size=8,
+    songs=100,
+    average_decay=0.95,
+    bar_width=64,
+    beat_width=48,
+    step_width=32,
+    critic_width=24,
+)
+
+_RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        AR_CNN_BACH,
+        AR_CNN_TINY,
+        MUSEGAN_ROCK,
+        MUSEGAN_POP,
+        MUSEGAN_JAZZ,
+        MUSEGAN_SYMPHONY,
+        MUSEGAN_BACH,
+        MUSEGAN_TINY,
+    )
+}
 
 
 def list_recipes() -> list[str]:

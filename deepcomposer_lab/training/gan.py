@@ -1,0 +1,590 @@
+"""Training a GAN: two networks against each other, update by update, as a generator of `Progress`.
+
+The *discriminator* (here a critic of bars) looks at real accompaniments and at made ones, both beside their melody, and
+learns to score the first high and the second low. The *generator* learns to be scored high. Neither has a target of its
+own: what is good for one is bad for the other, and training seeks the balance.
+
+Of a batch of real bars x with their melodies m, of what is made from noise G(m, z), and of a critic D, the losses are
+
+    hinge         L_D = E[max(0, 1 − D(m, x))] + E[max(0, 1 + D(m, G(m, z)))],       L_G = −E[D(m, G(m, z))]
+    wasserstein   L_D = E[D(m, G(m, z))] − E[D(m, x)] + 10 · E[(‖∇D‖ − 1)²],         L_G the same
+
+(Lim and Ye 2017; Gulrajani et al. 2017, "WGAN-GP"). With the hinge, *spectral normalisation* keeps the critic from
+becoming too steep (Miyato et al. 2018): it needs one update where the gradient penalty needs five, and no second
+derivatives.
+
+The generator's loss has two more parts, from the encoder E that hears x and says from which noise it might have come:
+
+    L = w_a · L_G  +  w_r · (nats a step with which G(m, E(x)) foretells x)  +  w_d · KL(E(x) ‖ normal) / steps
+
+so that every real accompaniment is among what noise can make.
+
+`update_ratio` is the number of updates of the discriminator for each one of the generator. More make a stronger
+discriminator, and a slower training.
+
+Lesson: notebooks/05_gans.ipynb and 06_musegan.ipynb.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from deepcomposer_lab import metrics
+from deepcomposer_lab.datasets import Song, load_dataset
+from deepcomposer_lab.encoding.bars import BarGrid, BarsEncoding, encoding_of
+from deepcomposer_lab.models.inference import one_thread
+from deepcomposer_lab.models.registry import Model, ModelCard, next_version, save_model
+from deepcomposer_lab.music.composition import Composition, Track, as_composition
+from deepcomposer_lab.music.samples import sample_melody
+from deepcomposer_lab.networks.musegan import (
+    Critic,
+    Encoder,
+    Generator,
+    MuseGANConfig,
+    Noise,
+    binarise,
+    divergence,
+    reconstruction_loss,
+    sampled,
+)
+from deepcomposer_lab.training.progress import Progress
+from deepcomposer_lab.training.recipes import GANRecipe
+from deepcomposer_lab.training.song_planes import CHORALES, EncodedSong, encoded_song, songs_of
+from deepcomposer_lab.training.surroundings import surroundings
+
+Batch = tuple[Tensor, list[Tensor]]  # melody (B, 2, M, T), and for each track (B, 2, rows, T)
+
+# What the streams of random numbers are for; with the seed and a count they make each draw its own.
+_ORDER, _DISCRIMINATOR, _GENERATOR, _MEASURE = range(4)
+MEASURED_SONGS, MEASURED_BARS = 24, 8
+SAMPLE = "ode_to_joy"
+SAMPLE_SEED = 7
+METRICS = ("empty_bar_rate", "distinct_pitches_per_bar", "in_scale_ratio", "polyphonic_rate", "drum_in_pattern")
+
+
+class Crops:
+    """Songs cut into crops of equally many bars, to be drawn in batches.
+
+    A crop starts at every fourth bar, so that the network's phrases are the song's.
+    """
+
+    def __init__(self, songs: Sequence[EncodedSong], encoding: BarsEncoding, bars: int) -> None:
+        self.songs, self.encoding, self.bars = songs, encoding, bars
+        self.starts = [
+            (index, bar)
+            for index, song in enumerate(songs)
+            for bar in range(0, max(1, song.bars - bars + 1), 4)
+            if song.tracks[1, :, bar * encoding.steps_per_bar : (bar + bars) * encoding.steps_per_bar].any()
+        ]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def batch(self, chosen: Sequence[int]) -> Batch:
+        """Return some crops as tensors; what a short song lacks is silence."""
+        steps = self.bars * self.encoding.steps_per_bar
+        melody = np.zeros((len(chosen), 2, self.encoding.melody.rows, steps), dtype=np.float32)
+        tracks = np.zeros((len(chosen), 2, self.encoding.rows, steps), dtype=np.float32)
+        for place, crop in enumerate(chosen):
+            index, bar = self.starts[crop]
+            first = bar * self.encoding.steps_per_bar
+            for planes, whole in ((melody, self.songs[index].melody), (tracks, self.songs[index].tracks)):
+                part = whole[:, :, first : first + steps]
+                planes[place, :, :, : part.shape[2]] = part
+        together = torch.from_numpy(tracks)
+        return torch.from_numpy(melody), [together[:, :, part] for part in self.encoding.slices]
+
+
+def config_of(recipe: GANRecipe, encoding: BarsEncoding) -> MuseGANConfig:
+    """Return the sizes of a recipe's networks."""
+    return MuseGANConfig(
+        melody_rows=encoding.melody.rows,
+        melody_lowest=encoding.melody.lowest_pitch,
+        track_kinds=tuple(window.kind for window in encoding.tracks),
+        track_rows=tuple(window.rows for window in encoding.tracks),
+        track_lowest=tuple(window.lowest_pitch for window in encoding.tracks),
+        steps_per_beat=encoding.steps_per_beat,
+        bar_width=recipe.bar_width,
+        beat_width=recipe.beat_width,
+        step_width=recipe.step_width,
+        critic_width=recipe.critic_width,
+    )
+
+
+class GANTrainer:
+    """Trains one GAN. Iterate over it: each step of the iteration is one update of one of the two networks.
+
+    Or take updates one at a time, in any order: `discriminator_step()`, `generator_step()`, and `update()`, which takes
+    the one that is due. The same recipe on the same machine gives the same weights, whether or not the training was
+    broken off and went on from its checkpoint: each update draws from random numbers of its own, known by its count.
+
+    Parameters
+    ----------
+    recipe : GANRecipe
+    songs, validation_songs : sequence of Song, optional
+        What it learns from and what it is measured on; the recipe's dataset by default.
+    checkpoint : Path, optional
+        Where the state is kept every `checkpoint_interval` updates; a training that finds its own goes on from it.
+
+    Attributes
+    ----------
+    step, total_steps : int
+        Updates of the generator so far, and in all.
+    discriminator_updates : int
+    samples : list of (float, Composition)
+        The epoch, and what the averaged generator made then of one melody and one noise; epoch 0 first.
+    band : dict of str to (float, float)
+        The five metrics of the real accompaniments: the range that the middle half of the songs lies in.
+    measured : list of (float, dict)
+        The epoch, and the five metrics of what was made then.
+    """
+
+    def __init__(
+        self,
+        recipe: GANRecipe,
+        *,
+        songs: Sequence[Song] | None = None,
+        validation_songs: Sequence[Song] | None = None,
+        checkpoint: Path | None = None,
+    ) -> None:
+        self.recipe, self.checkpoint = recipe, checkpoint
+        self.encoding = encoding_of(recipe.genre)
+        self.config = config_of(recipe, self.encoding)
+        self.dataset = _dataset_card(recipe.dataset) if songs is None else {"name": "own songs", "songs": len(songs)}
+        songs = songs_of(recipe.dataset, "train") if songs is None else songs
+        if validation_songs is None:
+            own = self.dataset["name"] == "own songs"
+            validation_songs = songs if own else songs_of(recipe.dataset, "validation")
+        if recipe.songs:
+            songs = songs[:: max(1, len(songs) // recipe.songs)][: recipe.songs]
+        self.crops = self._crops(songs, recipe.crop_bars)
+        self.validation = self._crops(validation_songs, MEASURED_BARS)
+        torch.manual_seed(recipe.seed)
+        self.generator, self.encoder = Generator(self.config), Encoder(self.config)
+        self.discriminator = Critic(self.config)
+        if recipe.loss == "hinge":
+            for module in list(self.discriminator.modules()):
+                if isinstance(module, nn.Conv1d):
+                    spectral_norm(module)
+        self.average = copy.deepcopy(self.generator).eval()
+        self.generator_optimizer = torch.optim.Adam(
+            [*self.generator.parameters(), *self.encoder.parameters()], lr=recipe.learning_rate, betas=(0.5, 0.95)
+        )
+        self.discriminator_optimizer = torch.optim.Adam(
+            self.discriminator.parameters(), lr=recipe.discriminator_learning_rate, betas=(0.0, 0.95)
+        )
+        self.steps_per_epoch = math.ceil(len(self.crops) / recipe.batch_size)
+        self.total_steps = self.steps_per_epoch * recipe.epochs
+        self.step, self.discriminator_updates, self.seconds = 0, 0, 0.0
+        self._since_generator = 0  # discriminator updates since the generator's last
+        self._recent: dict[str, float] = {}
+        self.samples: list[tuple[float, Composition]] = []
+        self.measured: list[tuple[float, dict[str, float]]] = []
+        self.band = self._band()
+        if checkpoint is not None and checkpoint.exists():
+            self._restore(checkpoint)
+        elif not self.measured:
+            self._look()
+
+    # --- Data -------------------------------------------------------------------------------------------------
+
+    def _crops(self, songs: Sequence[Song], bars: int) -> Crops:
+        crops = Crops([encoded_song(song, self.encoding) for song in songs], self.encoding, bars)
+        if not len(crops):
+            raise ValueError(
+                f"There is nothing to learn from: none of the {len(songs)} songs plays a track that the genre "
+                f"{self.recipe.genre!r} asks for ({', '.join(window.role for window in self.encoding.tracks)})."
+            )
+        return crops
+
+    def _numbers(self, stream: int, count: int) -> np.random.Generator:
+        return np.random.default_rng([self.recipe.seed, stream, count])
+
+    def _batch(self, stream: int, count: int) -> Batch:
+        """Return the batch of an update: an epoch shows every crop once, in an order of its own."""
+        epoch, place = divmod(count, self.steps_per_epoch)
+        order = self._numbers(_ORDER + 4 * stream, epoch).permutation(len(self.crops))
+        size = self.recipe.batch_size
+        chosen = order[place * size : (place + 1) * size]
+        if len(chosen) < size:  # the last batch is filled up from the front
+            chosen = np.concatenate([chosen, np.resize(order, size - len(chosen))])
+        return self.crops.batch(chosen.tolist())
+
+    def _chance(self, stream: int, count: int) -> torch.Generator:
+        return torch.Generator().manual_seed(int(self._numbers(stream, count).integers(2**62)))
+
+    # --- Updates ----------------------------------------------------------------------------------------------
+
+    @property
+    def next_update(self) -> str:
+        """Which network's update is due: "discriminator" or "generator"."""
+        return "discriminator" if self._since_generator < self.recipe.update_ratio else "generator"
+
+    def update(self) -> Progress:
+        """Take the update that is due."""
+        return self.discriminator_step() if self.next_update == "discriminator" else self.generator_step()
+
+    def __iter__(self) -> Iterator[Progress]:
+        while self.step < self.total_steps:
+            yield self.update()
+
+    @one_thread()
+    def discriminator_step(self) -> Progress:
+        """Update the discriminator alone: real bars up, made ones down."""
+        began = time.perf_counter()
+        melody, real = self._batch(_DISCRIMINATOR, self.discriminator_updates)
+        chance = self._chance(_DISCRIMINATOR, self.discriminator_updates)
+        with torch.no_grad():
+            made = self._made(self.generator, melody, self._noise(melody, chance))
+        real_scores, made_scores = self.discriminator(melody, real), self.discriminator(melody, made)
+        if self.recipe.loss == "hinge":
+            loss = (1 - real_scores).relu().mean() + (1 + made_scores).relu().mean()
+        else:
+            loss = made_scores.mean() - real_scores.mean()
+            loss = loss + self.recipe.penalty_weight * self._gradient_penalty(melody, real, made, chance)
+        self._rate(self.discriminator_optimizer, self.recipe.discriminator_learning_rate)
+        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.discriminator.parameters(), math.inf)
+        self.discriminator_optimizer.step()
+        self.discriminator_updates += 1
+        self._since_generator += 1
+        return self._told(
+            began,
+            "discriminator",
+            {"discriminator": loss},
+            {"real": real_scores.mean(), "generated": made_scores.mean()},
+            norm,
+        )
+
+    @one_thread()
+    def generator_step(self) -> Progress:
+        """Update the generator (and the encoder that helps it) alone: to be scored high, and to foretell real bars."""
+        began = time.perf_counter()
+        recipe = self.recipe
+        melody, real = self._batch(_GENERATOR, self.step)
+        chance = self._chance(_GENERATOR, self.step)
+        means, deviations = self.encoder(real)
+        logits = self.generator(melody, sampled(means, deviations, chance))
+        kinds, rows = self.config.track_kinds, self.config.track_rows
+        reconstruction = torch.stack(
+            [reconstruction_loss(*parts) for parts in zip(logits, real, kinds, strict=True)]
+        ).sum()
+        tax = divergence(means, deviations) / melody.shape[-1]
+        again = [binarise(*parts) for parts in zip(logits, kinds, rows, strict=True)]
+        made = self._made(self.generator, melody, self._noise(melody, chance))
+        self.discriminator.requires_grad_(False)  # its weights stay, and what they would need is not computed
+        made_scores = self.discriminator(melody, made)
+        adversarial = -made_scores.mean() - 0.5 * self.discriminator(melody, again).mean()
+        self.discriminator.requires_grad_(True)
+        loss = (
+            recipe.adversarial_weight * adversarial
+            + recipe.reconstruction_weight * reconstruction
+            + recipe.divergence_weight * tax
+        )
+        self._rate(self.generator_optimizer, recipe.learning_rate)
+        self.generator_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        weights = [*self.generator.parameters(), *self.encoder.parameters()]
+        norm = nn.utils.clip_grad_norm_(weights, recipe.gradient_clip)
+        self.generator_optimizer.step()
+        self.step += 1
+        self._since_generator = 0
+        self._follow()
+        losses = {
+            "generator": loss,
+            "adversarial": adversarial,
+            "reconstruction": reconstruction,
+            "divergence": tax * melody.shape[-1],
+        }
+        return self._told(began, "generator", losses, {"generated": made_scores.mean()}, norm)
+
+    def _noise(self, melody: Tensor, chance: torch.Generator | None) -> Noise:
+        return Noise.draw(self.config, len(melody), melody.shape[-1] // self.config.steps_per_bar, chance)
+
+    def _made(self, generator: Generator, melody: Tensor, noise: Noise) -> list[Tensor]:
+        """Return what a generator makes of melodies and noise, as planes of 0 and 1."""
+        kinds, rows = self.config.track_kinds, self.config.track_rows
+        return [binarise(*parts) for parts in zip(generator(melody, noise), kinds, rows, strict=True)]
+
+    def _gradient_penalty(
+        self, melody: Tensor, real: Sequence[Tensor], made: Sequence[Tensor], chance: torch.Generator
+    ) -> Tensor:
+        """Return E[(‖∇D‖ − 1)²] somewhere on the way from real to made bars (Gulrajani et al. 2017, section 4)."""
+        share = torch.rand(len(melody), 1, 1, 1, generator=chance)
+        between = [
+            (share * one + (1 - share) * other).requires_grad_(True) for one, other in zip(real, made, strict=True)
+        ]
+        scores = self.discriminator(melody, between).mean(dim=1).sum()
+        gradients = torch.autograd.grad(scores, between, create_graph=True)
+        squares = torch.stack([gradient.square().sum(dim=(1, 2, 3)) for gradient in gradients]).sum(dim=0)  # (B,)
+        return ((squares + 1e-8).sqrt() - 1).square().mean()
+
+    def _rate(self, optimizer: torch.optim.Optimizer, peak: float) -> None:
+        """Set the learning rate: constant, then from `decay_share` before the end on a straight line towards 0."""
+        left = max(0.0, 1 - self.step / max(1, self.total_steps))
+        for group in optimizer.param_groups:
+            group["lr"] = peak * min(1.0, max(0.02, left / max(1e-9, self.recipe.decay_share)))
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the averaged weights towards the trained ones, faster early on."""
+        decay = min(self.recipe.average_decay, (1 + self.step) / (10 + self.step))
+        for averaged, current in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+            averaged.lerp_(current, 1 - decay)
+
+    def _told(
+        self,
+        began: float,
+        updated: str,
+        losses: Mapping[str, Tensor],
+        scores: Mapping[str, Tensor],
+        norm: Tensor,
+    ) -> Progress:
+        """Keep what an update cost and say how it went; at an epoch's end also what is made by then."""
+        told = {name: float(value.detach()) for name, value in losses.items()}
+        self._recent |= told
+        epoch = self.step / self.steps_per_epoch
+        measured: dict[str, float] = {}
+        if updated == "generator" and (self.step % self.steps_per_epoch == 0 or self.step == self.total_steps):
+            measured = self._look()
+        self.seconds += time.perf_counter() - began
+        done = self.step + self.discriminator_updates / max(1, self.recipe.update_ratio)
+        progress = Progress(
+            step=self.step,
+            total_steps=self.total_steps,
+            epoch=epoch,
+            loss=self._recent.get("generator", 0.0),
+            metrics=measured,
+            seconds=self.seconds,
+            seconds_left=self.seconds / max(1.0, done) * max(0.0, 2 * self.total_steps - done),
+            losses=told,
+            scores={name: float(value.detach()) for name, value in scores.items()},
+            gradient_norms={updated: float(norm)},
+            updated=updated,
+        )
+        due = updated == "generator" and self.step % self.recipe.checkpoint_interval == 0
+        if self.checkpoint is not None and (due or self.step == self.total_steps):
+            self.keep(self.checkpoint)
+        return progress
+
+    # --- Looking and listening ----------------------------------------------------------------------------------
+
+    @one_thread()
+    @torch.no_grad()
+    def _look(self) -> dict[str, float]:
+        """Measure what the averaged generator makes of validation melodies, and let it play the sample again."""
+        epoch = self.step / self.steps_per_epoch
+        melody, _ = self._measured_batch()
+        made = self._made(self.average, melody, self._noise(melody, self._chance(_MEASURE, 0)))
+        found = [five_metrics(self.encoding, [track[index].numpy() for track in made]) for index in range(len(melody))]
+        figures = {name: float(np.nanmean([one[name] for one in found])) for name in found[0]}
+        self.measured.append((epoch, figures))
+        self.samples.append((epoch, accompany(self.average, self.encoding, SAMPLE, SAMPLE_SEED)))
+        return figures
+
+    def _measured_batch(self) -> Batch:
+        count = len(self.validation)
+        return self.validation.batch(list(range(0, count, max(1, count // MEASURED_SONGS)))[:MEASURED_SONGS])
+
+    def _band(self) -> dict[str, tuple[float, float]]:
+        _, real = self._measured_batch()
+        found = [five_metrics(self.encoding, [track[index].numpy() for track in real]) for index in range(len(real[0]))]
+        return {
+            name: tuple(float(edge) for edge in np.nanpercentile([one[name] for one in found], (25, 75)))  # type: ignore[misc]
+            for name in found[0]
+        }
+
+    # --- Keeping ------------------------------------------------------------------------------------------------
+
+    def model(self, name: str, *, description: str = "") -> Model:
+        """Return the averaged generator as a model: the next version of that name, not yet saved."""
+        card = ModelCard(
+            name=name,
+            version=next_version(name),
+            technique=self.recipe.technique,
+            network=self.recipe.network,
+            config=asdict(self.config),
+            encoding=self.encoding.as_dict(),
+            dataset=self.dataset,
+            recipe=self.recipe.as_dict(),
+            training={
+                "steps": self.step,
+                "discriminator_updates": self.discriminator_updates,
+                "epochs": self.step / self.steps_per_epoch,
+                "seconds": round(self.seconds),
+                **surroundings(),
+            },
+            metrics=self.measured[-1][1] | {f"loss.{name}": value for name, value in self._recent.items()},
+            parameters=sum(parameter.numel() for parameter in self.average.parameters()),
+            description=description,
+            extra={"five_metrics_of_the_data": {name: list(edges) for name, edges in self.band.items()}},
+        )
+        return Model(card, copy.deepcopy(self.average), self.encoding)
+
+    def save(self, name: str, *, description: str = "", directory: Path | None = None) -> ModelCard:
+        """Save the averaged generator as the next version of a model, with everything that is known of it.
+
+        Raises
+        ------
+        ModelError
+            When it cannot be written under that name.
+        """
+        model = self.model(name, description=description)
+        return save_model(model.card, model.network, directory)
+
+    def keep(self, path: Path) -> None:
+        """Write the whole state, so that a training can go on from it; the file is exchanged in one step."""
+        state = {
+            "recipe": json.dumps(self.recipe.as_dict()),
+            **{name: part.state_dict() for name, part in self._parts().items()},
+            "step": self.step,
+            "discriminator_updates": self.discriminator_updates,
+            "since_generator": self._since_generator,
+            "seconds": self.seconds,
+            "recent": self._recent,
+            "measured": self.measured,
+            "samples": [(epoch, _plain(music)) for epoch, music in self.samples],
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "generator": self.generator,
+            "encoder": self.encoder,
+            "discriminator": self.discriminator,
+            "average": self.average,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+        }
+
+    def _restore(self, path: Path) -> None:
+        try:
+            state = torch.load(path, weights_only=True)
+            recipe = json.loads(state["recipe"])
+        except Exception as error:  # what a damaged file makes torch raise is without end: EOFError, struct.error …
+            raise ValueError(
+                f"{path.name} is no checkpoint of a training, or it is damaged. Name another one, or remove this one."
+            ) from error
+        own = json.loads(json.dumps(self.recipe.as_dict()))
+        different = [name for name, value in own.items() if recipe.get(name) != value]
+        if different:
+            raise ValueError(
+                f"{path.name} was kept by a training with another {different[0]}: {recipe.get(different[0])!r}, not "
+                f"{own[different[0]]!r}. Name another checkpoint, or remove this one."
+            )
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self.step, self.discriminator_updates = state["step"], state["discriminator_updates"]
+        self._since_generator, self.seconds = state["since_generator"], state["seconds"]
+        self._recent, self.measured = state["recent"], [(epoch, dict(found)) for epoch, found in state["measured"]]
+        self.samples = [(epoch, _from_plain(values)) for epoch, values in state["samples"]]
+
+
+def _dataset_card(name: str) -> dict[str, Any]:
+    """Return what a model's card says of its data; several datasets joined by "+" stand side by side."""
+    cards = [load_dataset(part).card for part in name.split("+")]
+    if len(cards) == 1:
+        return {**cards[0], "name": name}
+    return {
+        "name": name,
+        "licence": "; ".join(str(card.get("licence", "")) for card in cards),
+        "sha256": "+".join(str(card.get("sha256", "")) for card in cards),
+        "parts": cards,
+    }
+
+
+# --- From planes to music -----------------------------------------------------------------------------------------
+
+
+def five_metrics(encoding: BarsEncoding, tracks: Sequence[NDArray[np.float32]]) -> dict[str, float]:
+    """Return the five metrics of an accompaniment's planes, all tracks together, in C major or minor alike.
+
+    Songs are shown in C, of which mode the planes do not tell: the scale is that of C major or of C minor, harmonic,
+    whichever holds more of the notes.
+    """
+    music = Composition(
+        tuple(
+            Track(
+                tuple(BarGrid(encoding, (0.0,), (float("inf"),), (0,), 1).notes(window.read(planes))),
+                window.role,
+                window.program,
+                window.is_drum,
+            )
+            for window, planes in zip(encoding.tracks, tracks, strict=True)
+        )
+    )
+    used = metrics.pitches_used(music)
+    scales = [metrics.in_scale_ratio(music, key="C", mode=mode) for mode in ("major", "harmonic minor")]
+    return {
+        "empty_bar_rate": metrics.empty_bar_rate(music),
+        "distinct_pitches_per_bar": used.distinct_pitches_per_bar,
+        "in_scale_ratio": float(np.nanmax(scales)) if not np.isnan(scales).all() else float("nan"),
+        "polyphonic_rate": metrics.polyphonic_rate(music),
+        "drum_in_pattern": metrics.drum_in_pattern(music),
+    }
+
+
+@torch.no_grad()
+def accompany(generator: Generator, encoding: BarsEncoding, sample: str, seed: int) -> Composition:
+    """Return what a generator makes of a sample melody in C: what training lets one hear, epoch by epoch."""
+    music = as_composition(sample_melody(sample))
+    grid = BarGrid.of(music, encoding)
+    melody = encoding.melody.draw(grid.place(music.tracks[0].notes), grid.steps)
+    noise = Noise.draw(generator.config, 1, grid.bars, torch.Generator().manual_seed(seed))
+    config = generator.config
+    logits = generator(torch.from_numpy(melody)[None], noise)
+    made = [binarise(*parts) for parts in zip(logits, config.track_kinds, config.track_rows, strict=True)]
+    added = [
+        Track(
+            tuple(grid.notes(window.read(planes[0].numpy()), 70)),
+            window.role.capitalize(),
+            window.program,
+            window.is_drum,
+        )
+        for window, planes in zip(encoding.tracks, made, strict=True)
+    ]
+    return music.with_tracks([*music.tracks, *added])
+
+
+def _plain(music: Composition) -> list[dict[str, Any]]:
+    """Return a sample's tracks as plain values; its tempo and metre are the sample melody's."""
+    return [
+        {
+            "notes": [(note.onset, note.pitch, note.duration, note.velocity) for note in track.notes],
+            "name": track.name,
+            "program": track.program,
+            "is_drum": track.is_drum,
+        }
+        for track in music.tracks
+    ]
+
+
+def _from_plain(tracks: Sequence[Mapping[str, Any]]) -> Composition:
+    from deepcomposer_lab.music.note import Note
+
+    return as_composition(sample_melody(SAMPLE)).with_tracks(
+        [
+            Track(tuple(Note(*note) for note in track["notes"]), track["name"], track["program"], track["is_drum"])
+            for track in tracks
+        ]
+    )
+
+
+__all__ = ["CHORALES", "Crops", "GANTrainer", "accompany", "config_of", "five_metrics"]

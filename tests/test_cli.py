@@ -234,7 +234,7 @@ def test_inputs_that_cannot_be_read_are_refused_with_their_own_sentence(
     assert "text.mid" in refused("compose", "text.mid", "-o", "out.mid")
     assert "damaged" in refused("compose", "2025-01-01-bad-0000.json")
     assert "holds no composition" in refused("compose", "2025-01-01-gone-0000")
-    assert "no technique 'gan'" in refused("compose", "ode_to_joy", "--technique", "gan")
+    assert "no technique 'gans'" in refused("compose", "ode_to_joy", "--technique", "gans")
     assert "invalid int value" in refused("compose", "ode_to_joy", "--seed", "x")
     assert technique.asked == []
     assert not (tmp_path / "out.mid").exists()

@@ -333,7 +333,7 @@ class _Task:
         if not windows:
             raise ValueError(
                 f"{piece.title!r} already has {_listed(present)} of its own, so nothing is left to add; "
-                "keep_tracks=False starts from its melody alone."
+                "keep_tracks=False (--only-melody) starts from its melody alone."
             )
         shift = (6 - key[0]) % 12 - 6
         grid = _grid_of(piece, encoding)

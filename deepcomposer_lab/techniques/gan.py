@@ -326,7 +326,8 @@ class _Task:
         if not wishes.keep_tracks:
             piece, source = piece.with_tracks([piece.tracks[source]]), 0
         others = [track for index, track in enumerate(piece.tracks) if index != source]
-        present = {role: name for role, name in players(others, wishes.tracks).items() if role in wishes.tracks}
+        played = players(others, [window.role for window in encoding.tracks])  # whichever of them are wanted
+        present = {role: name for role, name in played.items() if role in wishes.tracks}
         windows = tuple(
             window for window in encoding.tracks if window.role in wishes.tracks and window.role not in present
         )

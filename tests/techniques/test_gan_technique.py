@@ -194,6 +194,13 @@ def test_what_the_input_plays_already_is_not_added(band, track, role):
     assert f"its own {role.lower()}, “{track.name}”" in remarks(made)
 
 
+def test_what_plays_a_role_hangs_on_no_choice_of_tracks(band):
+    piano = replace(FRETLESS, program=0)  # so low that it is the bass
+    made = band.compose(Composition([LEAD, piano]), seed=3, tracks=["keys"])
+    assert [track.name for track in made.tracks[2:]] == ["Keys"]
+    assert "its own" not in remarks(made)
+
+
 def test_other_tracks_stay_and_hinder_nothing(band):
     horn = Track([Note(0, 60, 4)], "Horn", 60)
     made = band.compose(Composition([LEAD, horn, Track((), "Bass", 33)]), seed=3)

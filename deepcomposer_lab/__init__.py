@@ -39,6 +39,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "list_models": ("models.registry", "list_models"),
     "recipes": ("training.recipes", None),
     "ARCNN": ("techniques.ar_cnn", "ARCNN"),
+    "GAN": ("techniques.gan", "GAN"),
     "library": ("library", None),
     "list_compositions": ("library", "list_compositions"),
     "open_composition": ("library", "open_composition"),

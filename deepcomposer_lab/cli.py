@@ -156,6 +156,10 @@ def _add_lab(command: Callable[..., _Parser]) -> None:
     )
 
 
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
 def _add_compose(command: Callable[..., _Parser]) -> None:
     parser = command("compose", _compose, "compose with a melody or a piece, and keep the result in the library")
     parser.add_argument(
@@ -178,6 +182,11 @@ def _add_compose(command: Callable[..., _Parser]) -> None:
     )
     parser.add_argument("--no-save", action="store_true", help="keep nothing in the library")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_ar_cnn_controls(parser)
+    _add_gan_controls(parser)
+
+
+def _add_ar_cnn_controls(parser: argparse.ArgumentParser) -> None:
     controls = parser.add_argument_group("parameters of ar-cnn")
     for name, (metavar, help) in AR_CNN_CONTROLS.items():
         # Text goes on as it is: the technique knows the ranges, and says so.
@@ -206,12 +215,63 @@ def _add_compose(command: Callable[..., _Parser]) -> None:
     )
 
 
+def _add_gan_controls(parser: argparse.ArgumentParser) -> None:
+    controls = parser.add_argument_group("parameters of gan")
+    suppressed: dict[str, Any] = {"default": argparse.SUPPRESS}
+    controls.add_argument(
+        "--tracks", metavar="ROLE,ROLE", help="add these alone, such as drums,bass (default all)", **suppressed
+    )
+    for name, metavar, help in (
+        ("track_seeds", "ROLE=SEED", "roll one track again, such as drums=5, and keep the others"),
+        ("instruments", "ROLE=NAME", "a General MIDI instrument, such as bass=32 or bass='Acoustic Bass'"),
+    ):
+        controls.add_argument(
+            _flag(name).removesuffix("s"),
+            dest=name,
+            action="append",
+            metavar=metavar,
+            help=f"{help}; may be given several times",
+            **suppressed,
+        )
+    controls.add_argument(
+        "--blend", metavar="SEED:AMOUNT", help="between two seeds: 9:0.5 is halfway to seed 9", **suppressed
+    )
+    controls.add_argument("--key", metavar="KEY", help='such as "G minor" (default: estimated)', **suppressed)
+    controls.add_argument(
+        "--only-melody",
+        dest="keep_tracks",
+        action="store_false",
+        help="start from the melody alone, without the input's other tracks",
+        **suppressed,
+    )
+
+
 # The names of the technique's parameters, so that --help need not load torch to print them.
 AR_CNN_CONTROLS = {
     "max_notes_to_remove": ("PERCENT", "0-100 %% of the input's notes may go (default 20)"),
     "max_notes_to_add": ("NOTES", "0-1000 notes per eight bars may come (default 1000)"),
     "sampling_iterations": ("EDITS", "0-500 edits per eight bars (default 150)"),
     "creative_risk": ("RISK", "0.5-6, the softmax temperature (default 1)"),
+}
+
+
+# Which options are for which technique, by their names in the namespace, and how they are written.
+CONTROLS = {
+    "ar-cnn": {
+        **{name: _flag(name) for name in AR_CNN_CONTROLS},
+        "keep_melody": "--keep-melody",
+        "locked": "--lock",
+        "choir": "--choir",
+        "avoid_parallels": "--allow-parallels",
+    },
+    "gan": {
+        "tracks": "--tracks",
+        "track_seeds": "--track-seed",
+        "instruments": "--instrument",
+        "blend": "--blend",
+        "key": "--key",
+        "keep_tracks": "--only-melody",
+    },
 }
 
 
@@ -260,10 +320,6 @@ def _add_benchmark(command: Callable[..., _Parser]) -> None:
     trained.add_argument("--architectures", action="store_true", help="train ours with several trunks, compute alike")
     trained.add_argument("--seconds", type=float, metavar="N", help="CPU seconds of each training")
     trained.add_argument("--checkpoint", metavar="FILE", help="keep the original's state there, and go on from it")
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 # --- music in and out ---------------------------------------------------------------------------------------
@@ -422,19 +478,15 @@ def _compose(options: argparse.Namespace) -> int:
     studio.find_technique(options.technique)
     from deepcomposer_lab.library import library_directory
 
+    parameters = _parameters(options)
     outputs = _checked_outputs(options.output, options.input)
     music = _read(options.input)
     if not options.no_save:
         library_directory().mkdir(parents=True, exist_ok=True)
-    parameters = {
-        name: getattr(options, name)
-        for name in (*AR_CNN_CONTROLS, "keep_melody", "choir", "avoid_parallels")
-        if name in options
-    }
-    if "locked" in options:
+    if "locked" in parameters:
         parameters["locked"] = [_span(text, music) for text in options.locked]
     began = time.perf_counter()
-    with _ProgressBar("edits", options.quiet) as progress:
+    with _ProgressBar("edits" if options.technique == "ar-cnn" else "steps", options.quiet) as progress:
         composition = studio.compose(
             music,
             options.technique,
@@ -459,6 +511,60 @@ def _compose(options: argparse.Namespace) -> int:
         saved = studio.keep(composition, music)
         print(f"Saved as {saved.id} in {saved.path.parent}")
     return 0
+
+
+def _parameters(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the technique's parameters as they were given, those of the GAN read from text."""
+    for technique, controls in CONTROLS.items():
+        strange = [flag for name, flag in controls.items() if name in options]
+        if strange and technique != options.technique:
+            raise CommandError(f"{strange[0]} is for {technique}, not for {options.technique}.")
+    given = {name: getattr(options, name) for name in CONTROLS.get(options.technique, {}) if name in options}
+    if "tracks" in given:
+        given["tracks"] = [role.strip() for role in given["tracks"].split(",") if role.strip()]
+    if "track_seeds" in given:
+        given["track_seeds"] = {
+            role: _whole(seed, "a track's seed") for role, seed in _pairs(given["track_seeds"], "--track-seed drums=5")
+        }
+    if "instruments" in given:
+        from deepcomposer_lab.music.instruments import program_of
+
+        pairs = _pairs(given["instruments"], "--instrument bass=32")
+        given["instruments"] = {role: program_of(instrument) for role, instrument in pairs}
+    if "blend" in given:
+        given["blend"] = _blend(given["blend"])
+    if "key" in given:
+        from deepcomposer_lab.music.key import read_key
+
+        read_key(given["key"])  # refused here rather than after the network is loaded
+    return given
+
+
+def _pairs(texts: Iterable[str], example: str) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts:
+        role, equals, value = (part.strip() for part in text.partition("="))
+        if not (role and equals and value):
+            raise CommandError(f"it is written {example}; got {text!r}.")
+        pairs.append((role, value))
+    return pairs
+
+
+def _whole(text: str, what: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise CommandError(f"{what} is a whole number of 0 or more; got {text!r}.")
+    return int(text)
+
+
+def _blend(text: str) -> tuple[int, float]:
+    seed, _, amount = text.partition(":")
+    try:
+        share = float(amount)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise CommandError(f"a blend is written SEED:AMOUNT, an amount of 0 to 1, such as 9:0.5; got {text!r}.")
+    return _whole(seed, "a blend's seed"), share
 
 
 def _span(text: str, music: Composition | Melody) -> Span:

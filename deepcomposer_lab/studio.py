@@ -258,7 +258,10 @@ def _beat_at(piece: Composition, seconds: float) -> float:
 # -------------------------------------------------------------------------------- compose
 
 # public name -> (module, class, the model it uses unless told otherwise)
-TECHNIQUES = {"ar-cnn": ("deepcomposer_lab.techniques.ar_cnn", "ARCNN", "autoregressive_cnn_bach")}
+TECHNIQUES = {
+    "ar-cnn": ("deepcomposer_lab.techniques.ar_cnn", "ARCNN", "autoregressive_cnn_bach"),
+    "gan": ("deepcomposer_lab.techniques.gan", "GAN", "musegan_rock"),
+}
 
 Progress = Callable[[int, int], None]
 
@@ -279,7 +282,7 @@ def compose(
     music : Composition or Melody
         What to start from; a composition of an earlier run is as good as a melody.
     technique : str
-        "ar-cnn".
+        "ar-cnn", which edits what there is, or "gan", which adds a band.
     model : str, optional
         A trained model by name; the technique's own unless told otherwise.
     save : bool
@@ -288,7 +291,9 @@ def compose(
         Called after every step; without it, a notebook shows a bar.
     **parameters
         The technique's own, under their public names, and `seed`; for "ar-cnn" also `keep_melody=True`,
-        `locked=[Span(start, end)]`, `choir=True` and `avoid_parallels=False`, as `ARCNN.compose` tells.
+        `locked=[Span(start, end)]`, `choir=True` and `avoid_parallels=False`, as `ARCNN.compose` tells; for "gan"
+        `tracks=["drums", "bass"]`, `track_seeds={"drums": 5}`, `blend=(9, 0.5)`, `instruments={"bass": 32}`,
+        `keep_tracks=False` and `key="G minor"`, as `GAN.compose` tells.
 
     Raises
     ------
@@ -298,9 +303,9 @@ def compose(
         When there is no such technique, or a parameter is unknown or out of range.
     """
     piece = as_composition(music)
-    _, _, own_model = find_technique(technique)
+    find_technique(technique)
     with _Status(piece.title) as status:
-        loaded = _load_technique(technique, model or own_model)
+        loaded = _load_technique(technique, model or _own_model(technique))
         composition: Composition = loaded.compose(music, progress=progress or status.progress, **parameters)
         told = _kept_or_told(composition, piece) if save else ""
         status.finish(f"Composed “{composition.title}” with {technique}.", told)
@@ -321,6 +326,21 @@ def find_technique(name: str) -> tuple[str, str, str]:
     if name not in TECHNIQUES:
         raise ValueError(f"There is no technique {name!r}; there is {names}.")
     return TECHNIQUES[name]
+
+
+def _own_model(technique: str) -> str:
+    """Return the model a technique uses unless told otherwise: its own, or where that is not here, the first that is.
+
+    Where there is none at all it is its own, and loading it says what is missing.
+    """
+    from deepcomposer_lab.models.registry import ModelError, find_card, list_models
+
+    _, _, own = find_technique(technique)
+    try:
+        find_card(own)
+    except ModelError:
+        return next((card.name for card in list_models() if card.technique == technique), own)
+    return own
 
 
 @lru_cache(maxsize=4)

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from untrained_gan import untrained_model
 
 from deepcomposer_lab import cli, library, studio
+from deepcomposer_lab.models.registry import save_model
 from deepcomposer_lab.music.composition import Composition, CompositionStep, Track, as_composition
 from deepcomposer_lab.music.metre import MetreChange
 from deepcomposer_lab.music.midi import read_midi, write_midi
@@ -234,7 +236,7 @@ def test_inputs_that_cannot_be_read_are_refused_with_their_own_sentence(
     assert "text.mid" in refused("compose", "text.mid", "-o", "out.mid")
     assert "damaged" in refused("compose", "2025-01-01-bad-0000.json")
     assert "holds no composition" in refused("compose", "2025-01-01-gone-0000")
-    assert "no technique 'gan'" in refused("compose", "ode_to_joy", "--technique", "gan")
+    assert "no technique 'gans'" in refused("compose", "ode_to_joy", "--technique", "gans")
     assert "invalid int value" in refused("compose", "ode_to_joy", "--seed", "x")
     assert technique.asked == []
     assert not (tmp_path / "out.mid").exists()
@@ -754,6 +756,90 @@ def test_files_of_every_shape_are_composed_with(tmp_path: Path, capsys: pytest.C
         drums = [track.notes for track in before.tracks if track.is_drum]
         assert [track.notes for track in result.tracks if track.is_drum] == drums
         assert ("drums passed through" in capsys.readouterr().out) == bool(drums)
+
+
+@pytest.fixture
+def a_band() -> Iterator[str]:
+    """Save a small untrained model of the GAN and return its name."""
+    model = untrained_model("pop")
+    save_model(replace(model.card, name="my_band"), model.network)
+    studio._load_technique.cache_clear()
+    yield "my_band"
+    studio._load_technique.cache_clear()
+
+
+def test_a_gan_adds_a_band_as_it_is_told(a_band: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--technique", "gan", "--model", a_band, "--seed", "3"]
+    whole = compose_for_real("ode_to_joy", *words)
+    assert [track.name for track in whole.tracks[1:]] == ["Drums", "Bass", "Keys", "Strings"]
+    assert "The key was taken for C major." in capsys.readouterr().out
+    some = compose_for_real(
+        "ode_to_joy", *words, "--tracks", "drums, bass", "--instrument", "bass=Acoustic Bass", "--track-seed", "drums=5"
+    )
+    assert [(track.name, track.program) for track in some.tracks[1:]] == [("Drums", 0), ("Bass", 32)]
+    assert some.tracks[2].notes == whole.tracks[2].notes
+    assert some.tracks[1].notes != whole.tracks[1].notes
+    assert compose_for_real("ode_to_joy", *words, "--blend", "9:0").notes == whole.notes
+    assert compose_for_real("ode_to_joy", *words, "--blend", "9:0.5").notes != whole.notes
+    assert compose_for_real("ode_to_joy", *words, "--key", "A minor").notes != whole.notes
+
+
+def test_a_gan_starts_from_the_melody_alone_when_asked(
+    a_band: str, refused: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--technique", "gan", "--model", a_band, "--seed", "3"]
+    once = compose_for_real("ode_to_joy", *words)
+    Path("band.mid").write_bytes(write_midi(once))
+    capsys.readouterr()
+    assert "--only-melody" in refused("compose", "band.mid", *words, "--quiet")
+    assert len(compose_for_real("band.mid", *words, "--only-melody").tracks) == len(once.tracks)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--track-seed", "drums"], "it is written --track-seed drums=5; got 'drums'"),
+        (["--track-seed", "drums=x"], "a track's seed is a whole number of 0 or more; got 'x'"),
+        (["--instrument", "bass=Acustic Bass"], "no instrument 'Acustic Bass'. Called alike: Acoustic Bass"),
+        (["--instrument", "=3"], "it is written --instrument bass=32"),
+        (["--blend", "9"], "a blend is written SEED:AMOUNT"),
+        (["--blend", "9:2"], "a blend is written SEED:AMOUNT"),
+        (["--blend", "x:0.5"], "a blend's seed is a whole number"),
+        (["--key", "H minor"], 'A key is written "G minor"'),
+        (["--choir"], "--choir is for ar-cnn, not for gan"),
+        (["--sampling-iterations", "3"], "--sampling-iterations is for ar-cnn"),
+    ],
+)
+def test_what_a_gan_cannot_do_is_refused_before_a_network_is_loaded(
+    words: list[str], said: str, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio, "compose", None)
+    assert said in refused("compose", "ode_to_joy", "--technique", "gan", *words)
+
+
+@pytest.mark.parametrize("words", [["--tracks", "drums"], ["--only-melody"], ["--blend", "9:0.5"]])
+def test_what_only_a_gan_takes_is_refused_elsewhere(words: list[str], refused: Callable[..., str]) -> None:
+    assert f"{words[0]} is for gan, not for ar-cnn" in refused("compose", "ode_to_joy", *words)
+
+
+def test_roles_that_a_model_does_not_play_are_named(a_band: str, refused: Callable[..., str]) -> None:
+    words = ("compose", "ode_to_joy", "--technique", "gan", "--model", a_band, "--quiet")
+    assert "'tuba', which my_band does not play; it has drums" in refused(*words, "--tracks", "tuba")
+    assert "at least one of drums" in refused(*words, "--tracks", ",")
+
+
+def test_every_option_of_a_technique_is_known_to_the_parser() -> None:
+    options = {text for action in compose_actions() for text in action.option_strings}
+    names = {action.dest for action in compose_actions()}
+    for controls in cli.CONTROLS.values():
+        assert set(controls) <= names
+        assert set(controls.values()) <= options
+
+
+def compose_actions() -> list[Any]:
+    [commands] = [action for action in cli._parser()._actions if action.dest == "command"]
+    assert isinstance(commands.choices, dict)
+    return commands.choices["compose"]._actions
 
 
 @pytest.mark.parametrize("words", [["--creative-risk", "99"], ["--sampling-iterations", "many"], ["--model", "none"]])

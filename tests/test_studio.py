@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from types import ModuleType, SimpleNamespace
 from typing import ClassVar
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 from IPython.core.formatters import DisplayFormatter
+from untrained_gan import untrained_model
 
 from deepcomposer_lab import doctor, library, sound, studio
+from deepcomposer_lab.models.registry import save_model
 from deepcomposer_lab.music.composition import Composition, CompositionStep, Track, as_composition
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.metre import MetreChange, TempoChange
@@ -534,7 +537,7 @@ class TestCompose:
     def test_an_unknown_technique_is_named_with_those_there_are(self):
         with pytest.raises(ValueError, match=r"'arcnn'.*'ar-cnn'"):
             studio.compose(MELODY, "arcnn")
-        with pytest.raises(TypeError, match=r"text such as 'ar-cnn'; got a list"):
+        with pytest.raises(TypeError, match=r"text such as 'ar-cnn', 'gan'; got a list"):
             studio.compose(MELODY, ["ar-cnn"])
 
     def test_a_path_is_no_music(self):
@@ -548,6 +551,43 @@ class TestCompose:
         assert technique.name == "ar-cnn"
         assert callable(technique.from_pretrained)
         assert model == "autoregressive_cnn_bach"
+
+
+class TestComposeWithAGAN:
+    @pytest.fixture(autouse=True)
+    def _no_model_of_another_test(self):
+        studio._load_technique.cache_clear()
+        yield
+        studio._load_technique.cache_clear()
+
+    def save(self, genre, name):
+        model = untrained_model(genre)
+        save_model(replace(model.card, name=name), model.network)
+
+    def test_a_model_adds_its_band(self):
+        self.save("jazz", "my_jazz")
+        made = studio.compose(MELODY, "gan", model="my_jazz", seed=3, tracks=["bass"], instruments={"bass": 32})
+        assert made.tracks[0].notes == MELODY.notes
+        assert [(track.name, track.program) for track in made.tracks[1:]] == [("Bass", 32)]
+        assert made.steps[0].model == "my_jazz"
+        assert library.open_composition(library.list_compositions()[0].id).tracks == made.tracks
+
+    def test_without_its_own_model_the_first_there_is_is_used(self, monkeypatch):
+        monkeypatch.setitem(studio.TECHNIQUES, "gan", (*studio.TECHNIQUES["gan"][:2], "not_here"))
+        self.save("jazz", "my_jazz")
+        self.save("pop", "my_pop")
+        assert studio.compose(MELODY, "gan", seed=3, save=False).steps[0].model == "my_jazz"
+        monkeypatch.setitem(studio.TECHNIQUES, "gan", (*studio.TECHNIQUES["gan"][:2], "my_pop"))
+        assert studio.compose(MELODY, "gan", seed=3, save=False).steps[0].model == "my_pop"
+
+    def test_without_any_model_it_is_said(self, monkeypatch, tmp_path):
+        monkeypatch.setattr("deepcomposer_lab.models.registry.MODELS_DIRECTORY", tmp_path)
+        with pytest.raises(ValueError, match="no model of the technique 'gan' is installed yet"):
+            studio.compose(MELODY, "gan")
+
+    def test_its_table_leads_to_its_technique(self):
+        module, name, _ = studio.TECHNIQUES["gan"]
+        assert getattr(__import__(module, fromlist=[name]), name).name == "gan"
 
 
 class TestExport:

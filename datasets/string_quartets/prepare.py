@@ -28,11 +28,11 @@ import numpy as np
 
 from deepcomposer_lab.datasets.bars import Bar, four_four_sections, notes_on_grid
 from deepcomposer_lab.datasets.families import divided
-from deepcomposer_lab.datasets.keys import estimate_key
 from deepcomposer_lab.datasets.reduce import skyline
 from deepcomposer_lab.datasets.saving import count_songs, json_lines, save_songs
 from deepcomposer_lab.datasets.songs import BEATS_PER_BAR, TICKS_PER_BAR, Song, SongTrack, sorted_notes
 from deepcomposer_lab.datasets.sources import Source, SourceTrack
+from deepcomposer_lab.music.key import estimate_key
 
 HERE = Path(__file__).resolve().parent
 

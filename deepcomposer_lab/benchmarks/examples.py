@@ -44,6 +44,7 @@ from deepcomposer_lab.datasets import load_dataset
 from deepcomposer_lab.library import SavedComposition
 from deepcomposer_lab.music.composition import Composition, as_composition
 from deepcomposer_lab.music.files import write_atomically
+from deepcomposer_lab.music.key import find_key
 from deepcomposer_lab.music.note import PITCH_NAMES
 
 Numbers = dict[str, float]
@@ -53,12 +54,6 @@ SEED = 1
 MODEL = "autoregressive_cnn_bach"
 BACH = "bach.json"  # the reference row, beside the examples: it hangs on no model
 
-# Probe-tone ratings of Krumhansl and Kessler (Krumhansl, Cognitive Foundations of Musical Pitch, 1990, table 2.1):
-# how well each degree, in semitones above the tonic, fits a key; major, then minor.
-PROFILES = (
-    (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
-    (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
-)
 SILENCE_DBFS = -60.0
 FRAME_SECONDS = 0.05
 
@@ -89,24 +84,6 @@ def texture_of(composition: Composition) -> Texture:
     if metre.denominator == 8 and metre.numerator % 3 == 0 and metre.numerator > 3:
         return _DottedQuarterBeats(texture.voices, texture.steps, texture.bars)
     return texture
-
-
-def find_key(composition: Composition) -> tuple[int, int]:
-    """Return the likeliest key: pitch class of the tonic, 0 major or 1 minor.
-
-    The key whose profile correlates best with the time that each pitch class sounds (Krumhansl and Schmuckler's
-    algorithm).
-    """
-    time = np.zeros(12)
-    for track in composition.tracks:
-        for note in () if track.is_drum else track.notes:
-            time[note.pitch % 12] += note.duration
-    fits = [
-        (float(np.corrcoef(np.roll(profile, tonic), time)[0, 1]), tonic, mode)
-        for mode, profile in enumerate(PROFILES)
-        for tonic in range(12)
-    ]
-    return max(fits)[1:]
 
 
 def note_numbers(given: Composition, made: Composition) -> Numbers:

@@ -22,9 +22,9 @@ from functools import cached_property
 import numpy as np
 
 from deepcomposer_lab.datasets.bars import LEAST_BARS, Section, four_four_sections, notes_on_grid, without_overlaps
-from deepcomposer_lab.datasets.keys import estimate_key
 from deepcomposer_lab.datasets.songs import BEATS_PER_BAR, TICKS_PER_BAR, TICKS_PER_BEAT, Song, SongTrack, sorted_notes
 from deepcomposer_lab.datasets.sources import Source
+from deepcomposer_lab.music.key import estimate_key
 
 BAND = (
     SongTrack("melody", 80),

@@ -264,12 +264,31 @@ class BarGrid:
     @property
     def is_padded(self) -> bool:
         """Whether some bar is not as long as the encoding's, so that silence was put in."""
-        return any(abs(length % self.encoding.beats_per_bar) > 1e-6 for length in self.lengths)
+        whole = self.encoding.beats_per_bar
+        return any(abs(length - whole * round(length / whole)) > 1e-6 for length in self.lengths)
 
     def step_of(self, beat: float) -> int:
-        """Return the step nearest to a beat; halfway, the later one."""
+        """Return the step nearest to a beat; halfway, the later one.
+
+        What is nearest to a bar line belongs to the bar behind it, whatever silence was put in between; of the last
+        bar it is the last step.
+        """
         bar = max(0, int(np.searchsorted(self.starts, beat + 1e-6, side="right")) - 1)
-        return self.firsts[bar] + math.floor((beat - self.starts[bar]) * self.encoding.steps_per_beat + 0.5)
+        step, steps = self._within(bar, beat), self._steps_of(bar)
+        if step < steps:
+            return self.firsts[bar] + step
+        return self.firsts[bar + 1] if bar + 1 < len(self.firsts) else self.firsts[bar] + max(0, steps - 1)
+
+    def end_of(self, beat: float) -> int:
+        """Return the step before which a note ends that ends at a beat: at a bar line, before the silence put in."""
+        bar = max(0, int(np.searchsorted(self.starts, beat - 1e-6, side="left")) - 1)
+        return self.firsts[bar] + min(self._within(bar, beat), self._steps_of(bar))
+
+    def _within(self, bar: int, beat: float) -> int:
+        return math.floor((beat - self.starts[bar]) * self.encoding.steps_per_beat + 0.5 + 1e-6)
+
+    def _steps_of(self, bar: int) -> int:
+        return max(1, math.floor(self.lengths[bar] * self.encoding.steps_per_beat + 0.5 + 1e-6))
 
     def beat_of(self, step: float) -> float | None:
         """Return the beat of a step; None in the silence that was put in."""
@@ -279,12 +298,25 @@ class BarGrid:
         beat = (step - self.firsts[bar]) / self.encoding.steps_per_beat
         return self.starts[bar] + beat if beat < self.lengths[bar] - 1e-6 else None
 
+    def sounding(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the steps that are the piece's own, silence that was put in left out, and at which beats they start.
+
+        Returns
+        -------
+        (int64, shape (n,)), (float64, shape (n + 1,))
+            The last beat is where the last of them ends.
+        """
+        beats = [self.beat_of(step) for step in range(self.steps)]
+        steps = [step for step, beat in enumerate(beats) if beat is not None]
+        end = self.starts[-1] + self.lengths[-1]
+        return np.array(steps, dtype=np.int64), np.array([*(beats[step] for step in steps), end], dtype=np.float64)
+
     def place(self, notes: Sequence[Note]) -> Placed:
         """Return notes on the grid, at least a step long: int64, shape (N, 3), columns onset, pitch, duration."""
         placed = []
         for note in notes:
             onset = self.step_of(note.onset)
-            placed.append((onset, note.pitch, max(1, self.step_of(note.offset) - onset)))
+            placed.append((onset, note.pitch, max(1, self.end_of(note.offset) - onset)))
         return np.array(placed, dtype=np.int64).reshape(-1, 3)
 
     def notes(self, placed: Placed, velocity: int = 80) -> list[Note]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from deepcomposer_lab.networks.musegan import Noise, binarise
 from deepcomposer_lab.networks.trunks import CircleConvolution
 
 
@@ -28,6 +31,33 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@one_thread()
+@torch.inference_mode()
+def accompaniment(
+    generator: nn.Module, melody: NDArray[np.float32], noise: Sequence[NDArray[np.float64]]
+) -> list[NDArray[np.float32]]:
+    """Return what a GAN's generator plays to a melody, in one look at the whole piece.
+
+    Parameters
+    ----------
+    generator : Module
+        `networks.musegan.Generator`, or one that is called alike.
+    melody : ndarray, float32, shape (2, rows, steps)
+    noise : four ndarrays
+        `networks.musegan.Noise` of one piece, without the axis of pieces.
+
+    Returns
+    -------
+    list of ndarray, float32, shape (2, rows, steps)
+        Of each track onset and sound, each 0 or 1.
+    """
+    numbers = Noise(*(torch.from_numpy(np.asarray(part, dtype=np.float32))[None] for part in noise))
+    logits = generator(torch.from_numpy(melody)[None], numbers)
+    config: Any = generator.config
+    tracks = zip(logits, config.track_kinds, config.track_rows, strict=True)
+    return [binarise(one, kind, rows)[0].numpy() for one, kind, rows in tracks]
 
 
 Network = TypeVar("Network", bound=nn.Module)

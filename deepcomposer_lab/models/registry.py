@@ -12,11 +12,12 @@ Lesson: notebooks/08_ar_cnn.ipynb.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 from safetensors.torch import load, save
 from torch import nn
 
+from deepcomposer_lab.encoding.bars import BarsEncoding
 from deepcomposer_lab.encoding.image import ImageEncoding
 from deepcomposer_lab.music.files import write_atomically
 from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
@@ -239,7 +241,55 @@ def _tuples(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-_BUILDERS = {"ar_cnn": _build_ar_cnn}
+# The generators of the GAN, by the network's name: module in networks, sizes, class. Imported when a card asks for one.
+GENERATORS = {
+    "musegan": ("musegan", "MuseGANConfig", "Generator"),
+}
+
+
+def _build_generator(card: ModelCard) -> tuple[nn.Module, BarsEncoding]:
+    """Build a generator alone: what it learnt from, critic and encoder, is not shipped."""
+    name, config_class, generator_class = GENERATORS[card.network]
+    module = importlib.import_module(f"deepcomposer_lab.networks.{name}")
+    try:
+        encoding = BarsEncoding.from_dict(card.encoding)
+        config = getattr(module, config_class)(**{key: _tuples(value) for key, value in card.config.items()})
+    except (KeyError, TypeError) as error:
+        raise ModelError(
+            f"The card of {card.stem} lacks a size, or names one that its network has not: {error}."
+        ) from None
+    for what, heard, played in _fits(encoding, config):
+        if heard != played:
+            raise ModelError(f"The encoding of {card.stem} has {what} {_shown(heard)}, its network {_shown(played)}.")
+    return getattr(module, generator_class)(config), encoding
+
+
+def _fits(encoding: BarsEncoding, config: Any) -> list[tuple[str, Any, Any]]:
+    """Return what encoding and network must agree in: its name, what the encoding has, what the network has."""
+    tracks, pitched = encoding.tracks, [kind != "drums" for kind in config.track_kinds]
+    return [
+        ("kinds of track", tuple(track.kind for track in tracks), tuple(config.track_kinds)),
+        ("rows", tuple(track.rows for track in tracks), tuple(config.track_rows)),
+        (
+            "lowest pitches",  # of drums they mean nothing
+            tuple(track.lowest_pitch for track in tracks if not track.is_drum),
+            tuple(low for low, has_pitch in zip(config.track_lowest, pitched, strict=True) if has_pitch),
+        ),
+        ("rows of the melody", encoding.melody.rows, config.melody_rows),
+        ("lowest pitch of the melody", encoding.melody.lowest_pitch, config.melody_lowest),
+        ("steps a beat", encoding.steps_per_beat, config.steps_per_beat),
+        ("steps a bar", encoding.steps_per_bar, config.steps_per_bar),
+    ]
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+_BUILDERS: dict[str, Callable[[ModelCard], tuple[nn.Module, Any]]] = {
+    "ar_cnn": _build_ar_cnn,
+    **dict.fromkeys(GENERATORS, _build_generator),
+}
 
 
 def save_model(card: ModelCard, network: nn.Module, directory: Path | None = None) -> ModelCard:

@@ -259,7 +259,7 @@ def binarise(logits: Tensor, kind: str, rows: int) -> Tensor:
     if kind == "line":  # rows, silence, struck again
         probabilities = logits[:, : rows + 1].softmax(dim=1)
         chosen = one_hot(probabilities.argmax(dim=1), rows + 1).movedim(-1, 1).float()
-        sound = (chosen + probabilities - probabilities.detach())[:, :rows]
+        sound = (chosen + (probabilities - probabilities.detach()))[:, :rows]
         again = _rounded(logits[:, rows + 1 :].sigmoid())  # (B, 1, T)
     else:  # rows, each struck again
         sound = _rounded(logits[:, :rows].sigmoid())
@@ -269,7 +269,9 @@ def binarise(logits: Tensor, kind: str, rows: int) -> Tensor:
 
 
 def _rounded(probabilities: Tensor) -> Tensor:
-    return (probabilities > 0.5).float() + probabilities - probabilities.detach()
+    return (probabilities > 0.5).float() + (
+        probabilities - probabilities.detach()
+    )  # in brackets: exactly 0, so exactly 1
 
 
 def reconstruction_loss(logits: Tensor, planes: Tensor, kind: str) -> Tensor:

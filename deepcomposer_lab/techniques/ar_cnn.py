@@ -38,7 +38,14 @@ from deepcomposer_lab.techniques.ar_cnn_parallels import makes_parallels, parall
 from deepcomposer_lab.techniques.ar_cnn_roll import WINDOW_STEPS, Placed, ProbabilityMap, Roll
 from deepcomposer_lab.techniques.ar_cnn_rules import CHOIR, Rules, locked_sources, melody_sources
 from deepcomposer_lab.techniques.fill_at_once import likeliest_additions
-from deepcomposer_lab.techniques.technique import Parameter, ProgressCallback, checked, checked_switch, chosen_seed
+from deepcomposer_lab.techniques.technique import (
+    Parameter,
+    ProgressCallback,
+    checked,
+    checked_switch,
+    chosen_seed,
+    free_name,
+)
 
 VOICES = CHOIR  # who sings what is added
 VOICE_TRACKS = "voice_tracks"  # in a step's parameters: the name of each voice's track, so that they are known again
@@ -487,12 +494,6 @@ def placed_notes(composition: Composition, grid: Grid, melody: Collection[tuple[
     return placed
 
 
-def _free_name(name: str, taken: Collection[str]) -> str:
-    """Return a name that no track has yet: "Bass", else "Bass 2" and so on."""
-    numbered = (f"{name} {number}" for number in range(2, len(taken) + 3))
-    return next(free for free in (name, *numbered) if free not in taken)
-
-
 class _Look:
     """The edits that one look of the network offers, and the drawing from them.
 
@@ -857,7 +858,7 @@ class Session(Iterator[Edit]):
                 tracks[own[voice]] = tracks[own[voice]].with_notes([*tracks[own[voice]].notes, *notes])
             elif notes:
                 own[voice] = len(tracks)
-                tracks.append(Track(notes, _free_name(voice, [track.name for track in tracks]), program))
+                tracks.append(Track(notes, free_name(voice, [track.name for track in tracks]), program))
         names = {voice: tracks[index].name for voice, index in own.items()}
         return replace(self.input, tracks=tuple(tracks)).with_step(self._step(names))
 

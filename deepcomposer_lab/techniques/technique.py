@@ -7,7 +7,7 @@ the studio's sliders, the model parameters that a composition keeps.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -113,6 +113,12 @@ def chosen_seed(seed: int | None) -> int:
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"A seed is a whole number of 0 or more; got {seed!r}.") from None
     return int(seed)
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name that no track has yet: "Bass", else "Bass 2" and so on."""
+    numbered = (f"{name} {number}" for number in range(2, len(taken) + 3))
+    return next(free for free in (name, *numbered) if free not in taken)
 
 
 class Technique(Protocol):

@@ -1,11 +1,12 @@
 """Models on disk: what is written comes back, and what is damaged is refused in words."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
+from deepcomposer_lab.encoding.bars import BarsEncoding, encoding_of
 from deepcomposer_lab.encoding.image import ImageEncoding
 from deepcomposer_lab.models.registry import (
     MODELS_DIRECTORY,
@@ -19,6 +20,7 @@ from deepcomposer_lab.models.registry import (
     weights_path,
 )
 from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
+from deepcomposer_lab.networks.musegan import Generator, MuseGANConfig, Noise
 
 CONFIG = ARCNNConfig(widths=(4, 8, 8, 12), trunk_width=16)
 
@@ -147,3 +149,64 @@ def test_cards_are_readable_and_the_weights_that_ship_are_theirs():
             assert values[needed], f"{path.name} says nothing of {needed}"
     assert {card.name for card in list_models()} >= {"autoregressive_cnn_bach"}
     assert load_model("autoregressive_cnn_bach").card.weights_bytes < 10_000_000
+
+
+# --- the GAN's generators -------------------------------------------------------------------------------------
+
+POP = encoding_of("pop")
+SIZES = MuseGANConfig(
+    40, 48, ("drums", "line", "chords", "chords"), (9, 28, 40, 40), (0, 24, 42, 46), 4, 8, 8, 8, 3, 3, 2, 2, 8
+)
+
+
+def a_generators_card(config=SIZES, encoding=POP):
+    return a_card(name="band", technique="gan", network="musegan", config=asdict(config), encoding=encoding.as_dict())
+
+
+def test_a_saved_generator_plays_as_it_did():
+    torch.manual_seed(0)
+    generator = Generator(SIZES).eval()
+    save_model(a_generators_card(), generator)
+    loaded = load_model("band")
+    assert loaded.encoding == POP
+    assert loaded.network.config == SIZES
+    melody, noise = torch.zeros(1, 2, 40, 32), Noise.draw(SIZES, 1, 2)
+    for one, other in zip(generator(melody, noise), loaded.network(melody, noise), strict=True):
+        assert torch.allclose(one, other, atol=0.05)  # half precision on disk
+
+
+def test_what_drums_call_their_lowest_pitch_is_all_the_same():
+    config = replace(SIZES, track_lowest=(35, 24, 42, 46))
+    save_model(a_generators_card(config), Generator(config))
+    assert load_model("band").network.config == config
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"track_rows": (9, 28, 40, 36)}, r"rows 9, 28, 40, 40, its network 9, 28, 40, 36"),
+        ({"track_kinds": ("drums", "chords", "chords", "chords")}, "kinds of track drums, line"),
+        ({"track_lowest": (0, 24, 43, 46)}, "lowest pitches 24, 42, 46, its network 24, 43, 46"),
+        ({"melody_rows": 36}, "rows of the melody 40, its network 36"),
+        ({"melody_lowest": 50}, "lowest pitch of the melody 48, its network 50"),
+        ({"steps_per_beat": 6}, "steps a beat 4, its network 6"),
+    ],
+)
+def test_encoding_and_generator_must_fit(change, said):
+    config = replace(SIZES, **change)
+    save_model(a_generators_card(config), Generator(config))
+    with pytest.raises(ModelError, match=said):
+        load_model("band")
+
+
+def test_bars_of_another_length_than_the_networks_are_refused():
+    save_model(a_generators_card(encoding=BarsEncoding(POP.melody, POP.tracks, 4, 3)), Generator(SIZES))
+    with pytest.raises(ModelError, match="steps a bar 12, its network 16"):
+        load_model("band")
+
+
+@pytest.mark.parametrize("changes", [{"config": asdict(SIZES) | {"colour": 3}}, {"encoding": {"melody": {}}}])
+def test_a_generators_card_that_says_too_much_or_too_little_is_named(changes):
+    save_model(replace(a_generators_card(), **changes), Generator(SIZES))
+    with pytest.raises(ModelError, match="card of band-1"):
+        load_model("band")

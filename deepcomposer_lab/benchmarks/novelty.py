@@ -45,13 +45,15 @@ def accompaniment_distance(one: BytePlanes, other: BytePlanes, encoding: BarsEnc
 
 
 def diversity(versions: Sequence[Sequence[BytePlanes]], encoding: BarsEncoding) -> NDArray[np.float64]:
-    """Return, for each melody, the mean distance between its versions: (pieces,).
+    """Return, for each melody, the mean distance between its versions, NaN where there is but one: (pieces,).
 
     Parameters
     ----------
     versions : sequence of sequence of ndarray
         By version, then by piece.
     """
+    if len(versions) < 2:
+        return np.full(len(versions[0]), np.nan)
     return np.array(
         [
             np.mean([accompaniment_distance(one, other, encoding) for one, other in combinations(piece, 2)])

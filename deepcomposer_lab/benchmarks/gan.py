@@ -101,6 +101,7 @@ def run(
     progress: Progress | None = None,
     model: str | None = None,
     models: Sequence[Model] | None = None,
+    trainer: Callable[[], tuple[original_gan.Steps, int, int]] | None = None,
 ) -> dict[str, float]:
     """Run the benchmark over the GANs that are here.
 
@@ -116,6 +117,9 @@ def run(
         One model's name; by default the newest version of each.
     models : sequence of Model, optional
         Loaded ones instead.
+    trainer : callable, optional
+        Returns a new trainer of ours, its updates of the discriminator for each of the generator, and the bars of its
+        batch: it is timed beside the original's, which takes minutes.
 
     Returns
     -------
@@ -123,7 +127,8 @@ def run(
         `<model>.distance_sd`, `.noise_floor_sd`, `.fit_to_melody`, `.shuffled_fit_to_melody`, `.drum_in_pattern_gap`
         (points), `.diversity_ratio`, `.nearest_training_bar`, with `.low` and `.high` of their intervals;
         `<model>.model.<measure>`, `.data.…`, `.shuffled.…`, `.copied.…` every measure of a row;
-        `speed.compose_8_bars_s`, `speed.compose_64_bars_s` the slowest model's; `original.…` the original's.
+        `speed.compose_8_bars_s`, `speed.compose_64_bars_s` the slowest model's; `original.…` the original's; with a
+        trainer `speed.iteration_ratio_to_original`, see `original_gan.iteration_ratio`.
 
     Raises
     ------
@@ -139,9 +144,10 @@ def run(
     for done, one in enumerate(chosen, start=1):
         name = one.card.name
         data = str(one.card.dataset["name"])
-        key = f"{data} {one.encoding.as_dict()}"
+        fold = one.card.recipe.get("fold")
+        key = f"{data} {fold} {one.encoding.as_dict()}"
         if key not in benches:
-            benches[key] = bench_of(data, one.encoding, quick=quick)
+            benches[key] = bench_of(data, one.encoding, quick=quick, fold=fold)
         found = measure(one, benches[key], quick=quick)
         for line in lines(found, one.card.stem, data, one.encoding):
             report(line)
@@ -153,6 +159,10 @@ def run(
         figures[figure] = max(figures[f"{one.card.name}.{figure}"] for one in chosen)
     for line in original_gan.lines(original):
         report(line)
+    if trainer is not None:
+        timed, update_ratio, bars = trainer()
+        figures |= original_gan.iteration_ratio(timed, update_ratio, bars)
+        report(f"   trains for a bar {figures['speed.iteration_ratio_to_original']:.1f} times as long as ours")
     return figures
 
 

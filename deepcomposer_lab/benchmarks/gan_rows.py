@@ -181,11 +181,24 @@ def copied(
     return found
 
 
-def bench_of(data: str, encoding: BarsEncoding, *, quick: bool = False) -> Bench:
-    """Return the bench of a dataset: its test songs, and its training songs to compare with."""
+def bench_of(data: str, encoding: BarsEncoding, *, quick: bool = False, fold: int | None = None) -> Bench:
+    """Return the bench of a dataset: its held-out songs, and its training songs to compare with.
+
+    Parameters
+    ----------
+    data : str
+        A name that `songs_of` knows.
+    fold : int, optional
+        That fifth of the songs is held out, and the others were learnt from, for a model trained so; else the test part
+        is held out.
+    """
+    if fold is None:
+        test, training = songs_of(data, "test"), songs_of(data, "train")
+    else:
+        test, training = ([song for song in songs_of(data) if (song.fold == fold) is held] for held in (True, False))
     return Bench.of(
-        held_out(data, encoding, pieces=QUICK_PIECES if quick else PIECES),
-        [encoded_song(song, encoding) for song in songs_of(data, "train")],
+        held_out(test, encoding, pieces=QUICK_PIECES if quick else PIECES),
+        [encoded_song(song, encoding) for song in training],
         seeds=QUICK_SEEDS if quick else SEEDS,
         resamples=QUICK_RESAMPLES if quick else RESAMPLES,
         most_bars=QUICK_BARS if quick else MOST_BARS,

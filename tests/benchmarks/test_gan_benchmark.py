@@ -203,3 +203,16 @@ def test_any_trainer_can_be_timed_beside_the_original() -> None:
     expected = found["speed.original.iteration_s"] / found["speed.iteration_s"]  # eight bars a batch, both
     assert found["speed.iteration_ratio_to_original"] == pytest.approx(expected)
     assert found["speed.update_ratio_to_original"] == pytest.approx(expected * 2 / 3)
+
+
+def test_a_model_of_a_fold_is_heard_on_that_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gan_rows, "QUICK_BARS", 100)
+    songs = [song for song in chorale_songs() if song.fold == 2]
+    bench = bench_of("bach_chorales", ENCODING, quick=True, fold=2)
+    heard = {planes.tobytes() for planes in bench.held_out.melodies}
+    own = {
+        encoded.melody[..., start : start + 128].tobytes()
+        for encoded in (encoded_song(song, ENCODING) for song in songs)
+        for start in windows(encoded, ENCODING)
+    }
+    assert heard <= own

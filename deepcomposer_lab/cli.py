@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from deepcomposer_lab.music.span import Span
 
 PROGRAM = "deepcomposer-lab"
-BENCHMARKS = ("ar-cnn",)
+BENCHMARKS = ("ar-cnn", "gan")
 START_PAGE = "00_start_here.ipynb"
 
 EXIT_ERROR = 2
@@ -312,7 +312,7 @@ def _add_benchmark(command: Callable[..., _Parser]) -> None:
     parser.add_argument("--quick", action="store_true", help="few pieces: under a minute")
     parser.add_argument("--json", metavar="FILE", help="also write the figures as one flat object")
     parser.add_argument("--jsb", metavar="FILE", help="read the test pieces from the public Jsb16thSeparated.npz")
-    parser.add_argument("--model", help="a trained model of that technique (default: its own)")
+    parser.add_argument("--model", help="a trained model of that technique (default: its own; of gan, every one)")
     trained = parser.add_argument_group("networks that are trained for the comparison, and kept as a file of figures")
     trained.add_argument(
         "--train-original", action="store_true", help="train and score the original's architecture: hours"
@@ -735,22 +735,36 @@ def _benchmark(options: argparse.Namespace) -> int:
     jsb = None if options.jsb is None else Path(options.jsb)
     if jsb is not None and not jsb.is_file():
         raise CommandError(f"there is no file {options.jsb!r}.")
+    if options.technique == "gan" and (jsb is not None or options.architectures):
+        raise CommandError("--jsb and --architectures are for the benchmark of ar-cnn.")
     if options.train_original or options.architectures:
         figures = _train_for_comparison(options)
     else:
         if options.seconds is not None or options.checkpoint is not None:
             raise CommandError("--seconds and --checkpoint are for --train-original and --architectures.")
-        from deepcomposer_lab.benchmarks import ar_cnn
-
-        chosen = {} if options.model is None else {"model": options.model}
-        lines: list[str] = []
-        with _ProgressBar("parts", quiet=False) as progress:
-            figures = ar_cnn.run(quick=options.quick, jsb=jsb, report=lines.append, progress=progress, **chosen)
-        print("\n".join(lines))
+        figures = _benchmark_models(options, jsb)
     if target is not None:
         _write_json(target, figures)
         print(f"Wrote {target}")
     return 0
+
+
+def _benchmark_models(options: argparse.Namespace, jsb: Path | None) -> Mapping[str, float]:
+    """Measure trained models and print the table."""
+    lines: list[str] = []
+    gan = options.technique == "gan"
+    with _ProgressBar("models" if gan else "parts", quiet=False) as progress:
+        if gan:
+            from deepcomposer_lab.benchmarks import gan as gans
+
+            figures = gans.run(quick=options.quick, report=lines.append, progress=progress, model=options.model)
+        else:
+            from deepcomposer_lab.benchmarks import ar_cnn
+
+            chosen = {} if options.model is None else {"model": options.model}
+            figures = ar_cnn.run(quick=options.quick, jsb=jsb, report=lines.append, progress=progress, **chosen)
+    print("\n".join(lines))
+    return figures
 
 
 def _train_for_comparison(options: argparse.Namespace) -> Mapping[str, float]:
@@ -765,15 +779,16 @@ def _train_for_comparison(options: argparse.Namespace) -> Mapping[str, float]:
     if options.seconds is not None and not options.seconds > 0:
         raise CommandError(f"--seconds takes a number above 0; got {options.seconds:g}.")
     checkpoint = _checked_file(options.checkpoint)
-    from deepcomposer_lab.benchmarks import architectures, original_ar_cnn
+    from deepcomposer_lab.benchmarks import architectures, original_ar_cnn, original_gan
 
-    module = original_ar_cnn if options.train_original else architectures
+    originals: dict[str, Any] = {"ar-cnn": original_ar_cnn, "gan": original_gan}
+    module: Any = originals[options.technique] if options.train_original else architectures
     module.FIGURES.parent.mkdir(parents=True, exist_ok=True)
     studio.check_writable(module.FIGURES)  # before the work, not after it
     seconds = module.SECONDS if options.seconds is None else options.seconds
     report = partial(print, flush=True)
     if options.train_original:
-        return original_ar_cnn.run(seconds, checkpoint, report)["figures"]
+        return module.run(seconds, checkpoint, report)["figures"]
     rows = architectures.run(seconds=seconds, report=report)
     return {f"{row}: {figure}": value for row, found in rows.items() for figure, value in found.items()}
 

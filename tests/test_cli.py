@@ -452,7 +452,7 @@ def test_benchmark_prints_its_report_and_writes_flat_figures(
 
 
 def test_benchmark_refuses_unknown_techniques_and_missing_files(refused: Callable[..., str]) -> None:
-    assert "no benchmark 'gan'" in refused("benchmark", "gan")
+    assert "no benchmark 'polka'" in refused("benchmark", "polka")
     assert "no file 'gone.npz'" in refused("benchmark", "ar-cnn", "--jsb", "gone.npz")
     assert "for --train-original" in refused("benchmark", "ar-cnn", "--seconds", "60")
     assert "for --train-original" in refused("benchmark", "ar-cnn", "--checkpoint", "c.pt")
@@ -461,6 +461,8 @@ def test_benchmark_refuses_unknown_techniques_and_missing_files(refused: Callabl
     assert "does not exist" in refused("benchmark", "ar-cnn", "--train-original", "--checkpoint", "gone/c.pt")
     assert "give one" in refused("benchmark", "ar-cnn", "--train-original", "--architectures")
     assert "for --train-original" in refused("benchmark", "ar-cnn", "--architectures", "--checkpoint", "c.pt")
+    assert "of ar-cnn" in refused("benchmark", "gan", "--architectures")
+    assert "do not go with it" in refused("benchmark", "gan", "--train-original", "--quick")
 
 
 def test_benchmark_trains_the_original_and_writes_its_figures(
@@ -483,6 +485,34 @@ def test_benchmark_trains_the_original_and_writes_its_figures(
     assert asked == [(original_ar_cnn.SECONDS, None), (60.0, Path("c.pt"))]
     assert json.loads((tmp_path / "o.json").read_text()) == {"original.restoration.f1": 0.25}
     assert capsys.readouterr().out.splitlines()[0] == "original: trained"
+
+
+def test_benchmark_measures_gans_and_trains_their_original(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from deepcomposer_lab.benchmarks import gan, original_gan
+
+    asked: list[dict[str, object]] = []
+
+    def measure(**options: object) -> dict[str, float]:
+        asked.append(options)
+        options["report"]("a table")  # type: ignore[operator]
+        return {"mine.distance_sd": 0.4}
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(gan, "run", measure)
+    assert cli.main(["benchmark", "gan", "--quick", "--model", "mine", "--json", "g.json"]) == 0
+    assert (asked[0]["quick"], asked[0]["model"]) == (True, "mine")
+    assert "a table" in capsys.readouterr().out
+    assert json.loads(Path("g.json").read_text()) == {"mine.distance_sd": 0.4}
+
+    def train(seconds: float, checkpoint: Path | None, report: object) -> dict[str, object]:
+        return {"figures": {"original.seconds": seconds}}
+
+    monkeypatch.setattr(original_gan, "run", train)
+    monkeypatch.setattr(original_gan, "FIGURES", tmp_path / "figures" / "original_gan.json")
+    assert cli.main(["benchmark", "gan", "--train-original", "--seconds", "7", "--json", "o.json"]) == 0
+    assert json.loads(Path("o.json").read_text()) == {"original.seconds": 7}
 
 
 def test_benchmark_trains_architectures_for_as_long_as_asked(

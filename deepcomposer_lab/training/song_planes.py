@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from deepcomposer_lab.datasets import Piece, Song, load_dataset
+from deepcomposer_lab.datasets import SPLITS, Piece, Song, load_dataset
 from deepcomposer_lab.datasets.songs import FOLDS, TICKS_PER_BAR, TICKS_PER_BEAT, SongTrack, sorted_notes
 from deepcomposer_lab.encoding.bars import BarsEncoding, Placed, TrackWindow, resampled
 
@@ -105,8 +105,13 @@ def chorale_songs(split: str | None = None) -> list[Song]:
     split : {"train", "validation", "test"} or None
         None gives all that are in a split.
     """
-    pieces = [piece for piece in load_dataset(CHORALES).pieces(split) if piece.split != "left out"]
-    return [_chorale_song(piece, index) for index, piece in enumerate(pieces) if piece.metre == (4, 4)]
+    load_dataset(CHORALES).pieces(split)  # refuses a split that is not there
+    wanted = SPLITS if split is None else (split,)
+    return [
+        _chorale_song(piece, index)  # the index among all, so that a chorale's fold is the same whatever is asked for
+        for index, piece in enumerate(load_dataset(CHORALES).pieces())
+        if piece.split in wanted and piece.metre == (4, 4)
+    ]
 
 
 def _chorale_song(piece: Piece, index: int) -> Song:

@@ -47,6 +47,9 @@ def test_chorales_become_songs_with_their_bar_lines_where_they_are() -> None:
     songs = chorale_songs("test")
     assert len(songs) == 69
     assert {one.split for one in songs} == {"test"}
+    folds = {one.name: one.fold for one in chorale_songs()}
+    assert all(folds[one.name] == one.fold for one in songs)
+    assert set(folds.values()) == set(range(5))
     for one in songs:
         check_song(one)
         piece = pieces[one.name]

@@ -1,0 +1,244 @@
+"""How good the GANs' accompaniments are, on melodies that training never heard.
+
+For each model, on eight-bar excerpts of its dataset's test songs:
+
+1. *Like the data?* Every measure of every track, and `distance_sd` (accompaniment.py), beside the noise floor.
+2. *With the melody?* Chord tones, consonances, tonal distance, and `fit_to_melody`, beside exchanged accompaniments.
+3. *Of its own?* Diversity over seeds, and the nearest training bar (novelty.py).
+4. *Speed* of composing, on one core.
+
+Rows beside the model: the data itself; real accompaniments exchanged between melodies of one mode; an accompaniment
+copied at random from a training song of the same mode; and half of the data against the other half. Everything is in C,
+and real and generated music take the same way through the encoding.
+
+*Excerpts.* Windows of eight bars, somewhere in a song (held_out.py); at most sixty, of songs spread over the test part.
+Where there are fewer songs, each gives as many as its share. Windows in which the melody plays in fewer than four bars,
+or nothing accompanies it, are left out. Intervals are 95 % bootstrap intervals over songs (intervals.py), and whole
+songs are halved for the noise floor.
+
+The original's architecture is trained and scored by original_gan.py, and stands here from its file.
+
+Lesson: notebooks/06_musegan.ipynb.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from deepcomposer_lab.benchmarks import original_gan
+from deepcomposer_lab.benchmarks.accompaniment import Excerpt
+from deepcomposer_lab.benchmarks.ar_cnn import estimated
+from deepcomposer_lab.benchmarks.gan_rows import QUICK_SEEDS, SEEDS, Bench, bench_of
+from deepcomposer_lab.benchmarks.held_out import BARS
+from deepcomposer_lab.benchmarks.table import estimate
+from deepcomposer_lab.encoding.bars import BarsEncoding
+from deepcomposer_lab.models.inference import one_thread
+from deepcomposer_lab.models.registry import Model, list_models, load_model
+from deepcomposer_lab.networks.musegan import Noise, binarise
+from deepcomposer_lab.training.song_planes import BytePlanes
+
+Report = Callable[[str], None]
+Progress = Callable[[int, int, str], None]  # (done, total, what)
+Accompany = Callable[[Sequence[BytePlanes], int], list[BytePlanes]]  # melodies and a seed -> accompaniments
+
+TECHNIQUE = "gan"
+LENGTHS = (8, 64)
+RUNS = 3
+
+
+# --- Asking a model ----------------------------------------------------------------------------------------------
+
+
+def accompanist(model: Model) -> Accompany:
+    """Return a function that asks a model for accompaniments: one for each melody, other noise for each."""
+
+    @torch.inference_mode()
+    def accompany(melodies: Sequence[BytePlanes], seed: int) -> list[BytePlanes]:
+        network: Any = model.network
+        given = torch.from_numpy(np.stack(melodies)).float()  # (B, 2, M, T)
+        bars = given.shape[-1] // model.encoding.steps_per_bar
+        noise = Noise.draw(network.config, len(given), bars, torch.Generator().manual_seed(seed))
+        windows = model.encoding.tracks
+        made = [
+            binarise(logits, window.kind, window.rows)
+            for logits, window in zip(network(given, noise), windows, strict=True)
+        ]
+        return list(torch.cat(made, dim=2).numpy().astype(np.uint8))
+
+    return accompany
+
+
+def compose_seconds(model: Model, bars: int, runs: int = RUNS) -> float:
+    """Return the seconds from a melody's planes to the accompaniment's notes, on one core; the median of some runs."""
+    encoding: BarsEncoding = model.encoding
+    notes = np.array([(4 * beat, 60 + 2 * (beat % 5), 4) for beat in range(4 * bars)], dtype=np.int64)
+    notes[:, [0, 2]] = notes[:, [0, 2]] * encoding.steps_per_beat // 4
+    melody = encoding.melody.draw(notes, bars * encoding.steps_per_bar).astype(np.uint8)
+    accompany = accompanist(model)
+    spent = []
+    with one_thread():
+        for run in range(runs + 1):  # the first one lets torch choose its kernels
+            began = time.perf_counter()
+            (made,) = accompany([melody], run)
+            Excerpt.of(melody, made, encoding)
+            spent.append(time.perf_counter() - began)
+    return float(np.median(spent[1:]))
+
+
+# --- Running -----------------------------------------------------------------------------------------------------
+
+
+def run(
+    *,
+    quick: bool = False,
+    report: Report = print,
+    progress: Progress | None = None,
+    model: str | None = None,
+    models: Sequence[Model] | None = None,
+    trainer: Callable[[], tuple[original_gan.Steps, int, int]] | None = None,
+) -> dict[str, float]:
+    """Run the benchmark over the GANs that are here.
+
+    Parameters
+    ----------
+    quick : bool
+        Few pieces, seeds and resamples.
+    report : callable (line)
+        Where the tables go.
+    progress : callable (done, total, what), optional
+        Told after each model.
+    model : str, optional
+        One model's name; by default the newest version of each.
+    models : sequence of Model, optional
+        Loaded ones instead.
+    trainer : callable, optional
+        Returns a new trainer of ours, its updates of the discriminator for each of the generator, and the bars of its
+        batch: it is timed beside the original's, which takes minutes.
+
+    Returns
+    -------
+    dict of str to float
+        `<model>.distance_sd`, `.noise_floor_sd`, `.fit_to_melody`, `.shuffled_fit_to_melody`, `.drum_in_pattern_gap`
+        (points), `.diversity_ratio`, `.nearest_training_bar`, with `.low` and `.high` of their intervals;
+        `<model>.model.<measure>`, `.data.…`, `.shuffled.…`, `.copied.…` every measure of a row;
+        `speed.compose_8_bars_s`, `speed.compose_64_bars_s` the slowest model's; `original.…` the original's; with a
+        trainer `speed.iteration_ratio_to_original`, see `original_gan.iteration_ratio`.
+
+    Raises
+    ------
+    ValueError
+        When there is no such model, it is no GAN, or there is none at all.
+    """
+    chosen = _models(model) if models is None else list(models)
+    figures: dict[str, float] = {}
+    benches: dict[str, Bench] = {}
+    original = original_gan.read_original_figures()
+    if original is not None:
+        figures |= {name: float(value) for name, value in original["figures"].items()}
+    for done, one in enumerate(chosen, start=1):
+        name = one.card.name
+        data = str(one.card.dataset["name"])
+        fold = one.card.recipe.get("fold")
+        key = f"{data} {fold} {one.encoding.as_dict()}"
+        if key not in benches:
+            benches[key] = bench_of(data, one.encoding, quick=quick, fold=fold)
+        found = measure(one, benches[key], quick=quick)
+        for line in lines(found, one.card.stem, data, one.encoding):
+            report(line)
+        figures |= {f"{name}.{figure}": value for figure, value in found.items()}
+        if progress is not None:
+            progress(done, len(chosen), name)
+    for bars in LENGTHS:
+        figure = f"speed.compose_{bars}_bars_s"
+        figures[figure] = max(figures[f"{one.card.name}.{figure}"] for one in chosen)
+    for line in original_gan.lines(original):
+        report(line)
+    if trainer is not None:
+        timed, update_ratio, bars = trainer()
+        figures |= original_gan.iteration_ratio(timed, update_ratio, bars)
+        report(f"   trains for a bar {figures['speed.iteration_ratio_to_original']:.1f} times as long as ours")
+    return figures
+
+
+def _models(name: str | None) -> list[Model]:
+    if name is not None:
+        model = load_model(name)
+        if model.card.technique != TECHNIQUE:
+            raise ValueError(f"{name} is a model of {model.card.technique}, not of {TECHNIQUE}.")
+        return [model]
+    names = dict.fromkeys(card.name for card in list_models() if card.technique == TECHNIQUE)
+    if not names:
+        raise ValueError("There is no model of the technique gan here yet; train one, or name a dataset's own.")
+    return [load_model(name) for name in names]
+
+
+def measure(model: Model, bench: Bench, *, quick: bool = False) -> dict[str, float]:
+    """Return all figures of a model, the rows beside it among them, as flat numbers."""
+    accompany = accompanist(model)
+    with one_thread():
+        made = [accompany(bench.held_out.melodies, seed) for seed in range(QUICK_SEEDS if quick else SEEDS)]
+        figures = estimated("", bench.data_figures() | bench.model_figures(made))
+    figures["pieces"], figures["songs"] = float(len(bench.held_out.excerpts)), float(len(set(bench.held_out.songs)))
+    for bars in LENGTHS:
+        figures[f"speed.compose_{bars}_bars_s"] = compose_seconds(model, bars, 1 if quick else RUNS)
+    return figures
+
+
+# --- The table ---------------------------------------------------------------------------------------------------
+
+_ROW = "   {:<32}{:>9}{:>9}{:>9}{:>9}{:>9}"
+_SUMMARY = "   {:<23}{:>20}  {}"
+
+
+def lines(figures: Mapping[str, float], model: str, data: str, encoding: BarsEncoding) -> Iterator[str]:
+    """Yield a model's table: at most a hundred columns."""
+    yield ""
+    yield (f"{model}: {figures['pieces']:.0f} excerpts of {BARS} bars from {figures['songs']:.0f} test songs of {data}")
+    yield "In brackets: 95 % bootstrap intervals over songs. sd: standard deviations across real excerpts."
+    yield ""
+    yield from _summary(figures)
+    yield ""
+    yield _ROW.format("", "data", "model", "in sd", "copied", "shuffled").rstrip()
+    measures = [name.removeprefix("data.") for name in figures if name.startswith("data.") and _is_figure(name)]
+    for name in measures:
+        rows = (f"data.{name}", f"model.{name}", f"distance.{name}", f"copied.{name}", f"shuffled.{name}")
+        label = name.replace("_", " ").replace(".", ", ")
+        yield _ROW.format(label, *(_number(figures.get(row, math.nan)) for row in rows)).rstrip()
+
+
+def _summary(figures: Mapping[str, float]) -> Iterator[str]:
+    def beside(name: str) -> str:
+        return _number(figures.get(name, math.nan))
+
+    rows = [
+        ("distance from the data", "distance_sd", f"sd; noise floor {beside('noise_floor_sd')}, copied "
+         f"{beside('copied.distance_sd')}"),
+        ("fit to the melody", "fit_to_melody", f"sd, data 0; shuffled {beside('shuffled_fit_to_melody')}, "
+         f"copied {beside('copied.fit_to_melody')}"),
+        ("drums in pattern", "drum_in_pattern_gap", "points from the data's"),
+        ("diversity over seeds", "diversity_ratio", "of that between the data's songs"),
+        ("nearest training bar", "nearest_training_bar", f"of its cells; the data's own "
+         f"{beside('nearest_training_bar.real')}"),
+    ]  # fmt: skip
+    for label, name, text in rows:
+        if name in figures:
+            yield _SUMMARY.format(label, str(estimate(figures, name)), text)
+    silent, solid = figures["silent_tracks"], figures["solid_tracks"]
+    yield f"   silent tracks {silent:.0f}, solid tracks {solid:.0f}; eight bars are composed in " + "; ".join(
+        f"{figures[f'speed.compose_{bars}_bars_s']:.3f} s" + (f" ({bars} bars)" if bars != BARS else "")
+        for bars in LENGTHS
+    )
+
+
+def _is_figure(name: str) -> bool:
+    return not name.endswith((".low", ".high"))
+
+
+def _number(value: float) -> str:
+    return "–" if value != value else f"{value:.3f}"

@@ -1,0 +1,205 @@
+"""The rows of the GAN benchmark: a dataset's held-out excerpts, and what an accompanist of them is held against.
+
+See gan.py for what the rows mean.
+
+Lesson: notebooks/06_musegan.ipynb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepcomposer_lab.benchmarks.accompaniment import (
+    Corpus,
+    Excerpt,
+    distance_sd,
+    distances,
+    exchanged,
+    exchanges,
+    fit_to_melody,
+    measure_fit,
+    measure_tracks,
+    noise_floor_sd,
+    silent_tracks,
+    solid_tracks,
+)
+from deepcomposer_lab.benchmarks.held_out import BARS, HeldOut, held_out
+from deepcomposer_lab.benchmarks.intervals import Draws, Weights, bootstrap_weights, mean
+from deepcomposer_lab.benchmarks.novelty import (
+    MOST_BARS,
+    bars_of,
+    diversity,
+    median,
+    nearest_training_bars,
+    real_diversity,
+    training_bars,
+)
+from deepcomposer_lab.encoding.bars import BarsEncoding
+from deepcomposer_lab.training.song_planes import BytePlanes, EncodedSong, encoded_song, songs_of
+
+PIECES, QUICK_PIECES = 60, 16
+SEEDS, QUICK_SEEDS = 4, 2
+EXCHANGES = 8
+RESAMPLES, QUICK_RESAMPLES = 1000, 200
+QUICK_BARS = 4000  # of the training data
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """A dataset's held-out excerpts, measured once, and what its training songs have: all models of it share them.
+
+    Parameters
+    ----------
+    held_out : HeldOut
+    tracks, fit : Corpus
+        The real accompaniments' own measures.
+    exchanged_fit : Corpus
+        The same of real accompaniments given to other melodies.
+    copied : list of list of Excerpt
+        The melodies with accompaniments of training songs.
+    known : ndarray
+        The training bars, packed.
+    weights : Weights
+        Of the songs, a column for each piece.
+    """
+
+    held_out: HeldOut
+    tracks: Corpus
+    fit: Corpus
+    exchanged_fit: Corpus
+    copied: list[list[Excerpt]] = field(repr=False)
+    known: NDArray[np.uint8] = field(repr=False)
+    weights: Weights = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        found: HeldOut,
+        training: Sequence[EncodedSong],
+        *,
+        seeds: int = SEEDS,
+        resamples: int = RESAMPLES,
+        most_bars: int = MOST_BARS,
+    ) -> Bench:
+        """Measure the data's own rows."""
+        pieces = found.excerpts
+        others = [
+            [exchanged(pieces[one], pieces[other]) for one, other in enumerate(given)]
+            for given in exchanges(pieces, EXCHANGES)
+        ]
+        encoding = found.encoding
+        by_song = bootstrap_weights(len(np.unique(found.songs)), resamples)
+        return cls(
+            found,
+            Corpus.of([list(map(measure_tracks, pieces))]),
+            Corpus.of([list(map(measure_fit, pieces))]),
+            Corpus.of([list(map(measure_fit, row)) for row in others]),
+            [copied(pieces, training, encoding, seed) for seed in range(seeds)],
+            training_bars([song.tracks for song in training], encoding, most_bars),
+            by_song[:, np.searchsorted(np.unique(found.songs), found.songs)],
+        )
+
+    def data_figures(self) -> dict[str, Draws]:
+        """Return the figures that need no model: the rows beside it."""
+        found = self.held_out
+        floor = noise_floor_sd(self.tracks, found.songs)
+        figures = {
+            "noise_floor_sd": floor,
+            "shuffled_fit_to_melody": fit_to_melody(self.exchanged_fit, self.fit, self.weights),
+            "nearest_training_bar.real": self._nearest([found.tracks]),
+            "diversity.real": mean(real_diversity(found.tracks, found.songs, found.encoding), self.weights),
+        }
+        figures |= _by_name("data", self.tracks, self.weights) | _by_name("data", self.fit, self.weights)
+        figures |= _by_name("shuffled", self.exchanged_fit, self.weights)
+        return figures | self.compared("copied", self.copied)
+
+    def compared(self, row: str, versions: Sequence[Sequence[Excerpt]]) -> dict[str, Draws]:
+        """Return a row's distance, fit and measures, named `<row>.<figure>`, the model's without a row's name."""
+        tracks = Corpus.of([list(map(measure_tracks, version)) for version in versions])
+        fit = Corpus.of([list(map(measure_fit, version)) for version in versions])
+        prefix = f"{row}." if row else ""
+        apart = distances(tracks, self.tracks, self.weights)
+        figures = {
+            f"{prefix}distance_sd": distance_sd(tracks, self.tracks, self.weights),
+            f"{prefix}fit_to_melody": fit_to_melody(fit, self.fit, self.weights),
+            **_by_name(row or "model", tracks, self.weights),
+            **_by_name(row or "model", fit, self.weights),
+            **{f"{prefix}distance.{name}": apart[:, index] for index, name in enumerate(tracks.names)},
+        }
+        for window in self.held_out.encoding.tracks:
+            if window.is_drum:
+                name = f"{window.role}.drum_in_pattern"
+                gap = mean(tracks.column(name), self.weights) - mean(self.tracks.column(name), self.weights)
+                figures[f"{prefix}drum_in_pattern_gap"] = 100 * abs(gap)
+        return figures
+
+    def model_figures(self, made: Sequence[Sequence[BytePlanes]]) -> dict[str, Draws]:
+        """Return a model's figures; `made` holds accompaniments by seed, then by piece."""
+        found = self.held_out
+        versions = [found.with_tracks(version) for version in made]
+        figures = self.compared("", versions)
+        own = diversity(made, found.encoding)
+        real = real_diversity(found.tracks, found.songs, found.encoding)
+        figures["diversity_ratio"] = mean(own, self.weights) / mean(real, self.weights)
+        figures["nearest_training_bar"] = self._nearest(made)
+        together = [excerpt for version in versions for excerpt in version]
+        for name, flagged in (("silent", silent_tracks), ("solid", solid_tracks)):
+            tracks = flagged(together, found.excerpts)
+            figures[f"{name}_tracks"] = np.full(len(self.weights), float(len(tracks)))
+        return figures
+
+    def _nearest(self, versions: Sequence[Sequence[BytePlanes]]) -> Draws:
+        bars = [bars_of(planes, self.held_out.encoding) for version in versions for planes in version]
+        apart = nearest_training_bars(np.concatenate(bars), self.known)
+        piece = np.concatenate([np.arange(len(version)) for version in versions])
+        return median(apart, np.repeat(piece, [len(rows) for rows in bars]), self.weights)
+
+
+def _by_name(row: str, corpus: Corpus, weights: Weights) -> dict[str, Draws]:
+    means = corpus.means(weights)
+    return {f"{row}.{name}": means[:, index] for index, name in enumerate(corpus.names)}
+
+
+def copied(
+    pieces: Sequence[Excerpt], training: Sequence[EncodedSong], encoding: BarsEncoding, seed: int
+) -> list[Excerpt]:
+    """Return melodies with eight bars of a random training song each, of the same mode where there is one."""
+    random = np.random.default_rng(seed)
+    width = BARS * encoding.steps_per_bar
+    long = [song for song in training if song.bars >= BARS]
+    found = []
+    for piece in pieces:
+        alike = [song for song in long if song.minor == piece.minor] or long
+        song = alike[int(random.integers(len(alike)))]
+        start = BARS * int(random.integers(song.bars // BARS)) * encoding.steps_per_bar
+        planes = song.tracks[..., start : start + width]
+        found.append(exchanged(piece, Excerpt.of(np.zeros_like(planes[:, : encoding.melody.rows]), planes, encoding)))
+    return found
+
+
+def bench_of(data: str, encoding: BarsEncoding, *, quick: bool = False, fold: int | None = None) -> Bench:
+    """Return the bench of a dataset: its held-out songs, and its training songs to compare with.
+
+    Parameters
+    ----------
+    data : str
+        A name that `songs_of` knows.
+    fold : int, optional
+        That fifth of the songs is held out, and the others were learnt from, for a model trained so; else the test part
+        is held out.
+    """
+    if fold is None:
+        test, training = songs_of(data, "test"), songs_of(data, "train")
+    else:
+        test, training = ([song for song in songs_of(data) if (song.fold == fold) is held] for held in (True, False))
+    return Bench.of(
+        held_out(test, encoding, pieces=QUICK_PIECES if quick else PIECES),
+        [encoded_song(song, encoding) for song in training],
+        seeds=QUICK_SEEDS if quick else SEEDS,
+        resamples=QUICK_RESAMPLES if quick else RESAMPLES,
+        most_bars=QUICK_BARS if quick else MOST_BARS,
+    )

@@ -1,0 +1,218 @@
+"""The GAN benchmark: the rows of real music, and an untrained generator that must come out badly."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from deepcomposer_lab.benchmarks import gan, gan_rows, original_gan
+from deepcomposer_lab.benchmarks.ar_cnn import estimated
+from deepcomposer_lab.benchmarks.gan_rows import Bench, bench_of
+from deepcomposer_lab.benchmarks.held_out import held_out, windows
+from deepcomposer_lab.encoding.bars import SOUND, BarsEncoding, encoding_of
+from deepcomposer_lab.models.registry import Model, ModelCard
+from deepcomposer_lab.networks.musegan import Generator, MuseGANConfig
+from deepcomposer_lab.networks.original_gan import OriginalGANConfig, OriginalGenerator
+from deepcomposer_lab.training.song_planes import chorale_songs, encoded_song, songs_of
+
+ENCODING = encoding_of("bach")
+SMALL = original_gan.OriginalGANRecipe(config=OriginalGANConfig(widths=(2, 4, 4, 8)), batch_size=4, update_ratio=2)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    return bench_of("bach_chorales", ENCODING, quick=True)
+
+
+def untrained(encoding: BarsEncoding = ENCODING, data: str = "bach_chorales") -> Model:
+    windows = encoding.tracks
+    config = MuseGANConfig(
+        melody_rows=encoding.melody.rows,
+        melody_lowest=encoding.melody.lowest_pitch,
+        track_kinds=tuple(window.kind for window in windows),
+        track_rows=tuple(window.rows for window in windows),
+        track_lowest=tuple(window.lowest_pitch for window in windows),
+        steps_per_beat=encoding.steps_per_beat,
+        bar_width=16,
+        beat_width=16,
+        step_width=8,
+    )
+    torch.manual_seed(0)
+    network = Generator(config)
+    for head in network.heads:  # an untrained one that plays: in the middle between silence and noise
+        torch.nn.init.zeros_(head.bias)  # type: ignore[arg-type]
+    card = ModelCard(
+        "musegan_untrained", 1, "gan", "musegan", dataclasses.asdict(config), encoding.as_dict(), {"name": data},
+        {}, {}, {}, 0,
+    )  # fmt: skip
+    return Model(card, network.eval(), encoding)
+
+
+def test_excerpts_are_windows_of_songs_that_have_a_melody() -> None:
+    found = held_out("rock", encoding_of("rock"), pieces=30)
+    songs, counts = np.unique(found.songs, return_counts=True)
+    assert len(songs) == 11
+    assert counts.max() <= 2
+    for melody, excerpt in zip(found.melodies, found.excerpts, strict=True):
+        assert excerpt.bars == 8
+        assert melody[SOUND].any(axis=0).reshape(8, -1).any(axis=1).sum() >= 4
+    few = held_out("bach_chorales", ENCODING, pieces=10)
+    assert len(few.excerpts) == 10
+    assert len(set(few.songs)) == 10
+    again = held_out("bach_chorales", ENCODING, pieces=10)
+    assert all(np.array_equal(one, other) for one, other in zip(few.tracks, again.tracks, strict=True))
+    with pytest.raises(ValueError, match="Two songs"):
+        held_out(chorale_songs("test")[:1], ENCODING, pieces=10)
+    song = encoded_song(chorale_songs("test")[0], ENCODING)
+    assert windows(song, ENCODING)[0] == 0
+
+
+def test_the_data_against_itself_is_at_no_distance_and_repeats_nothing(bench: Bench) -> None:
+    figures = estimated("", bench.model_figures([bench.held_out.tracks]))
+    assert figures["distance_sd"] == figures["fit_to_melody"] == 0
+    assert figures["silent_tracks"] == figures["solid_tracks"] == 0
+    data = estimated("", bench.data_figures())
+    assert figures["nearest_training_bar"] == data["nearest_training_bar.real"] > 0.3
+    assert "drum_in_pattern_gap" not in figures  # a choir has no drums
+
+
+def test_a_copied_accompaniment_is_like_the_data_fits_badly_and_is_known_by_heart(bench: Bench) -> None:
+    data = estimated("", bench.data_figures())
+    assert data["copied.distance_sd"] < 2 * data["noise_floor_sd"]
+    assert data["copied.fit_to_melody"] == pytest.approx(data["shuffled_fit_to_melody"], rel=0.3)
+    assert data["shuffled_fit_to_melody"] > 1.5
+    training = encoded_song(songs_of("bach_chorales", "train")[0], ENCODING).tracks[..., : 8 * 16]
+    every = bench_of("bach_chorales", ENCODING)
+    one = estimated("", every.model_figures([[training] * len(every.held_out.tracks)] * 2))
+    assert one["nearest_training_bar"] == 0
+    assert one["diversity_ratio"] == 0
+
+
+def test_an_untrained_generator_is_far_from_data_and_melody(bench: Bench) -> None:
+    accompany = gan.accompanist(untrained())
+    made = [accompany(bench.held_out.melodies, seed) for seed in range(2)]
+    again = accompany(bench.held_out.melodies, 1)
+    assert all(np.array_equal(one, other) for one, other in zip(made[1], again, strict=True))
+    figures = estimated("", bench.model_figures(made) | bench.data_figures())
+    assert figures["distance_sd"] > 2
+    assert figures["distance_sd"] > 5 * figures["noise_floor_sd"]
+    assert figures["fit_to_melody"] > 0.9 * figures["shuffled_fit_to_melody"]
+
+
+def test_the_run_prints_a_table_of_a_hundred_columns_and_gives_flat_figures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    monkeypatch.setattr(gan, "LENGTHS", (8,))
+    monkeypatch.setattr(gan_rows, "QUICK_BARS", 500)
+    monkeypatch.setattr(gan_rows, "QUICK_RESAMPLES", 20)
+    rock = encoding_of("rock")
+    lines: list[str] = []
+    done: list[tuple[int, int, str]] = []
+    figures = gan.run(
+        quick=True,
+        report=lines.append,
+        progress=lambda *told: done.append(told),
+        models=[untrained(rock, "rock")],
+    )
+    assert max(map(len, lines)) <= 100
+    assert done == [(1, 1, "musegan_untrained")]
+    for name in (
+        "distance_sd", "noise_floor_sd", "fit_to_melody", "shuffled_fit_to_melody", "drum_in_pattern_gap",
+        "diversity_ratio", "nearest_training_bar",
+    ):  # fmt: skip
+        value, low, high = (figures[f"musegan_untrained.{name}{part}"] for part in ("", ".low", ".high"))
+        assert low <= high, name
+        assert np.isfinite(value), name
+    assert figures["speed.compose_8_bars_s"] > 0
+    json.dumps(figures, allow_nan=False)
+    assert "musegan_untrained-1" in lines[1]
+    assert any(line.startswith("   drums, drum in pattern") for line in lines)
+
+
+def test_no_model_and_a_model_of_another_technique_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="is a model of ar-cnn"):
+        gan.run(model="autoregressive_cnn_bach")
+    monkeypatch.setattr(gan, "list_models", list)
+    with pytest.raises(ValueError, match="no model of the technique gan"):
+        gan.run()
+
+
+# --- The original ------------------------------------------------------------------------------------------------
+
+
+def test_the_original_hears_two_bars_in_c() -> None:
+    songs = chorale_songs("validation")[:2]
+    rolls = original_gan.rolls_of(songs, OriginalGANConfig())
+    assert rolls.shape == (sum(song.bars - 1 for song in songs), 4, 32, 128)
+    assert set(np.unique(rolls)) == {-1, 1}
+    melody = encoded_song(songs[0], ENCODING).melody[SOUND, :, :32]  # rows from MIDI 48 on
+    assert np.array_equal(rolls[0, 0, :, 48:88].T == 1, melody == 1)
+
+
+def test_the_original_accompanies_eight_bars(bench: Bench) -> None:
+    network = OriginalGenerator(SMALL.config).eval()
+    made = original_gan.accompany(network, bench.held_out.melodies[:2], ENCODING, 0)
+    assert [planes.shape for planes in made] == [(2, ENCODING.rows, 128)] * 2
+    again = original_gan.accompany(network, bench.held_out.melodies[:2], ENCODING, 0)
+    assert np.array_equal(made[0], again[0])
+
+
+def test_the_original_is_trained_scored_and_kept(bench: Bench, tmp_path) -> None:
+    songs, file, lines = chorale_songs("validation")[:4], tmp_path / "figures.json", []
+    kept = tmp_path / "state.pt"
+    arguments = {"songs": songs, "recipe": SMALL, "bench": bench, "figures": file, "seeds": 2}
+    record = original_gan.run(0.2, kept, lines.append, **arguments)
+    assert record == original_gan.read_original_figures(file)
+    assert record["compute"]["updates"] > 0
+    assert record["figures"]["original.distance_sd"] > 1
+    # It goes on from where it was kept: nothing is left to do.
+    assert original_gan.run(0.2, kept, lines.append, **arguments)["weights"] == record["weights"]
+    assert max(map(len, original_gan.lines(record))) <= 100
+    assert any("no figures yet" in line.lower() for line in original_gan.lines(None))
+    with pytest.raises(ValueError, match="another recipe"):
+        original_gan.OriginalGANTrainer(
+            original_gan.OriginalGANRecipe(config=SMALL.config), checkpoint=kept, songs=songs
+        )
+    kept.write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="no checkpoint"):
+        original_gan.OriginalGANTrainer(SMALL, checkpoint=kept, songs=songs)
+
+
+def test_any_trainer_can_be_timed_beside_the_original() -> None:
+    class Counted:
+        def __init__(self) -> None:
+            self.steps = {"discriminator": 0, "generator": 0}
+
+        def discriminator_step(self) -> None:
+            self.steps["discriminator"] += 1
+            sum(range(20_000))
+
+        def generator_step(self) -> None:
+            self.steps["generator"] += 1
+            sum(range(20_000))
+
+    trainer = Counted()
+    original = original_gan.OriginalGANTrainer(SMALL, songs=chorale_songs("validation")[:2])
+    found = original_gan.iteration_ratio(trainer, 1, 8, original=original, rounds=2)
+    assert trainer.steps == {"discriminator": 3, "generator": 3}
+    assert original.updates == 3
+    expected = found["speed.original.iteration_s"] / found["speed.iteration_s"]  # eight bars a batch, both
+    assert found["speed.iteration_ratio_to_original"] == pytest.approx(expected)
+    assert found["speed.update_ratio_to_original"] == pytest.approx(expected * 2 / 3)
+
+
+def test_a_model_of_a_fold_is_heard_on_that_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gan_rows, "QUICK_BARS", 100)
+    songs = [song for song in chorale_songs() if song.fold == 2]
+    bench = bench_of("bach_chorales", ENCODING, quick=True, fold=2)
+    heard = {planes.tobytes() for planes in bench.held_out.melodies}
+    own = {
+        encoded.melody[..., start : start + 128].tobytes()
+        for encoded in (encoded_song(song, ENCODING) for song in songs)
+        for start in windows(encoded, ENCODING)
+    }
+    assert heard <= own

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepcomposer_lab.training.recipes import ARCNNRecipe, Recipe
+from deepcomposer_lab.training.recipes import ARCNNRecipe, GANRecipe, Recipe
 
 if TYPE_CHECKING:
     from deepcomposer_lab.training.ar_cnn import ARCNNTrainer
+    from deepcomposer_lab.training.gan import GANTrainer
 
 
-def train(recipe: Recipe, *, checkpoint: Path | None = None) -> ARCNNTrainer:
+def train(recipe: Recipe, *, checkpoint: Path | None = None) -> ARCNNTrainer | GANTrainer:
     """Return the trainer of a recipe; iterate over it to train, and `save` what it learnt.
 
     Parameters
@@ -30,4 +31,8 @@ def train(recipe: Recipe, *, checkpoint: Path | None = None) -> ARCNNTrainer:
         from deepcomposer_lab.training.ar_cnn import ARCNNTrainer  # torch is loaded only now
 
         return ARCNNTrainer(recipe, checkpoint=checkpoint)
+    if isinstance(recipe, GANRecipe):
+        from deepcomposer_lab.training.gan import GANTrainer
+
+        return GANTrainer(recipe, checkpoint=checkpoint)
     raise ValueError(f"No trainer knows the technique {recipe.technique!r} of the recipe {recipe.name!r}.")

@@ -391,7 +391,7 @@ class GANTrainer:
         melody, _ = self._measured_batch()
         made = self._made(self.average, melody, self._noise(melody, self._chance(_MEASURE, 0)))
         found = [five_metrics(self.encoding, [track[index].numpy() for track in made]) for index in range(len(melody))]
-        figures = {name: float(np.nanmean([one[name] for one in found])) for name in found[0]}
+        figures = {name: float(np.mean(values)) for name, values in _answered(found).items()}
         self.measured.append((epoch, figures))
         self.samples.append((epoch, accompany(self.average, self.encoding, SAMPLE, SAMPLE_SEED)))
         return figures
@@ -403,10 +403,7 @@ class GANTrainer:
     def _band(self) -> dict[str, tuple[float, float]]:
         _, real = self._measured_batch()
         found = [five_metrics(self.encoding, [track[index].numpy() for track in real]) for index in range(len(real[0]))]
-        return {
-            name: tuple(float(edge) for edge in np.nanpercentile([one[name] for one in found], (25, 75)))  # type: ignore[misc]
-            for name in found[0]
-        }
+        return {name: _middle_half(values) for name, values in _answered(found).items()}
 
     # --- Keeping ------------------------------------------------------------------------------------------------
 
@@ -495,6 +492,17 @@ class GANTrainer:
         self._since_generator, self.seconds = state["since_generator"], state["seconds"]
         self._recent, self.measured = state["recent"], [(epoch, dict(found)) for epoch, found in state["measured"]]
         self.samples = [(epoch, _from_plain(values)) for epoch, values in state["samples"]]
+
+
+def _answered(found: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """Return each metric's values where it has an answer; one that has none, as of drums without drums, is left out."""
+    values = {name: [one[name] for one in found if not math.isnan(one[name])] for name in METRICS}
+    return {name: answers for name, answers in values.items() if answers}
+
+
+def _middle_half(values: Sequence[float]) -> tuple[float, float]:
+    low, high = np.percentile(values, (25, 75))
+    return float(low), float(high)
 
 
 def _dataset_card(name: str) -> dict[str, Any]:

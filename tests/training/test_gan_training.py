@@ -1,0 +1,283 @@
+"""Training a GAN: whose turn it is, the same weights from the same seed, going on after a kill, and that it learns."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from deepcomposer_lab.benchmarks.gan import measure
+from deepcomposer_lab.benchmarks.gan_rows import bench_of
+from deepcomposer_lab.datasets.songs import Song, SongTrack, sorted_notes
+from deepcomposer_lab.encoding.bars import encoding_of
+from deepcomposer_lab.models.registry import load_model
+from deepcomposer_lab.training import recipes, train
+from deepcomposer_lab.training.gan import Crops, GANTrainer, five_metrics
+from deepcomposer_lab.training.song_planes import chorale_songs, encoded_song
+
+SMALL = recipes.MUSEGAN_TINY.replace(
+    epochs=2, batch_size=4, bar_width=12, beat_width=12, step_width=8, critic_width=8, checkpoint_interval=3
+)
+
+
+@pytest.fixture(scope="module")
+def songs():
+    return chorale_songs("train")[:6]
+
+
+def trainer_of(songs, recipe=SMALL, checkpoint=None):
+    return GANTrainer(recipe, songs=songs, validation_songs=songs[:2], checkpoint=checkpoint)
+
+
+def weights(trainer):
+    return {
+        f"{name}.{key}": tensor.clone()
+        for name in ("generator", "encoder", "discriminator", "average")
+        for key, tensor in getattr(trainer, name).state_dict().items()
+    }
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("ratio", [1, 3])
+def test_the_discriminator_is_updated_so_often_for_each_update_of_the_generator(songs, ratio):
+    trainer = trainer_of(songs, SMALL.replace(update_ratio=ratio))
+    seen = []
+    for progress in trainer:
+        seen.append(progress.updated)
+        if len(seen) == 2 * (ratio + 1):
+            break
+    assert seen == (["discriminator"] * ratio + ["generator"]) * 2
+    assert (trainer.step, trainer.discriminator_updates) == (2, 2 * ratio)
+
+
+def test_an_update_changes_one_network_and_leaves_the_other(songs):
+    trainer = trainer_of(songs)
+    before = weights(trainer)
+    progress = trainer.discriminator_step()
+    after = weights(trainer)
+    changed = {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])}
+    assert changed == {"discriminator"}
+    assert (progress.step, progress.updated) == (0, "discriminator")
+    assert set(progress.losses) == {"discriminator"}
+    assert set(progress.scores) == {"real", "generated"}
+    assert progress.gradient_norms["discriminator"] > 0
+    trained = {key for key, _ in trainer.discriminator.named_parameters()}
+    progress = trainer.generator_step()
+    last = weights(trainer)
+    changed = {key for key in after if not torch.equal(after[key], last[key])}
+    assert {key.split(".")[0] for key in changed} >= {"generator", "encoder", "average"}
+    assert not any(key.removeprefix("discriminator.") in trained for key in changed)
+    assert set(progress.losses) == {"generator", "adversarial", "reconstruction", "divergence"}
+
+
+def test_an_epoch_shows_every_crop_once(songs):
+    trainer = trainer_of(songs)
+    shown = []
+    trainer.crops.batch = lambda chosen: shown.append(list(chosen)) or Crops.batch(trainer.crops, chosen)
+    while trainer.step < trainer.steps_per_epoch:
+        trainer.generator_step()
+    count = len(trainer.crops)
+    assert sorted([crop for chosen in shown for crop in chosen][:count]) == list(range(count))
+    first = [*shown]
+    shown.clear()
+    while trainer.step < trainer.total_steps:
+        trainer.generator_step()
+    assert shown != first  # the next epoch goes in another order
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(songs):
+    runs = [trainer_of(songs, SMALL.replace(seed=seed)) for seed in (4, 4, 5)]
+    for trainer in runs:
+        for _ in range(6):
+            trainer.update()
+    first, again, other = map(weights, runs)
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_a_training_that_is_broken_off_goes_on_as_if_it_had_not_been(songs, tmp_path):
+    straight = trainer_of(songs)
+    list(straight)
+    path = tmp_path / "kept.pt"
+    first = trainer_of(songs, checkpoint=path)
+    for _ in range(11):  # in the middle of an epoch, after the last checkpoint, with the generator's turn to come
+        first.update()
+    second = trainer_of(songs, checkpoint=path)
+    assert 0 < second.step < first.step
+    list(second)
+    assert same(weights(straight), weights(second))
+    assert second.measured == straight.measured
+    assert [music for _, music in second.samples] == [music for _, music in straight.samples]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from test_gan_training import SMALL, trainer_of
+from deepcomposer_lab.training.song_planes import chorale_songs
+trainer = trainer_of(chorale_songs("train")[:6], checkpoint=Path(sys.argv[1]))
+for progress in trainer:
+    print(progress.step, progress.updated, flush=True)
+"""
+
+
+def test_a_killed_training_reaches_the_same_weights(songs, tmp_path):
+    path = tmp_path / "kept.pt"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])}
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    for line in process.stdout:
+        if line.startswith("7 generator"):
+            process.send_signal(signal.SIGKILL)
+            break
+    assert process.wait() == -signal.SIGKILL
+    resumed = trainer_of(songs, checkpoint=path)
+    assert 0 < resumed.step < resumed.total_steps
+    list(resumed)
+    straight = trainer_of(songs)
+    list(straight)
+    assert same(weights(straight), weights(resumed))
+
+
+def test_a_checkpoint_of_something_else_is_refused(songs, tmp_path):
+    path = tmp_path / "kept.pt"
+    trainer_of(songs).keep(path)
+    with pytest.raises(ValueError, match=r"another learning_rate: 0\.001, not 0\.002"):
+        trainer_of(songs, SMALL.replace(learning_rate=2e-3), path)
+    path.write_bytes(b"no checkpoint")
+    with pytest.raises(ValueError, match=r"kept\.pt is no checkpoint of a training"):
+        trainer_of(songs, checkpoint=path)
+
+
+def test_the_gradient_penalty_is_that_of_the_paper(songs):
+    """By autograd on one flat tensor, at a point between that the random numbers give."""
+    trainer = trainer_of(songs, SMALL.replace(loss="wasserstein", update_ratio=5))
+    assert not any("parametrizations" in name for name, _ in trainer.discriminator.named_parameters())
+    melody, real = trainer._batch(1, 0)
+    made = [torch.zeros_like(track) for track in real]
+    found = trainer._gradient_penalty(melody, real, made, torch.Generator().manual_seed(3))
+    share = torch.rand(len(melody), 1, 1, 1, generator=torch.Generator().manual_seed(3))
+    penalties = []
+    for index in range(len(melody)):
+        flat = torch.cat([(share[index] * track[index]).flatten() for track in real]).requires_grad_(True)
+        parts = flat.split([track[index].numel() for track in real])
+        tracks = [part.view(track[index].shape)[None] for part, track in zip(parts, real, strict=True)]
+        score = trainer.discriminator(melody[index : index + 1], tracks).mean()
+        [gradient] = torch.autograd.grad(score, flat)
+        penalties.append((float(gradient.norm()) - 1) ** 2)
+    assert float(found) == pytest.approx(np.mean(penalties), rel=1e-3)
+    assert trainer.discriminator_step().losses["discriminator"] != 0
+
+
+def test_with_the_hinge_no_layer_of_the_discriminator_stretches_anything(songs):
+    trainer = trainer_of(songs)
+    for _ in range(60):
+        trainer.discriminator_step()
+    for module in trainer.discriminator.modules():
+        if isinstance(module, nn.Conv1d):
+            assert torch.linalg.matrix_norm(module.weight.flatten(1), 2) < 1.15
+
+
+@pytest.mark.parametrize(("share", "rate"), [(0, 1.0), (0.5, 1.0), (0.75, 0.5), (1, 0.02)])
+def test_learning_rates_fall_in_the_last_half(songs, share, rate):
+    trainer = trainer_of(songs)
+    trainer.step = round(share * trainer.total_steps)
+    trainer._rate(trainer.generator_optimizer, 0.1)
+    found = trainer.generator_optimizer.param_groups[0]["lr"] / 0.1
+    assert found == pytest.approx(max(0.02, min(1, 2 * (1 - trainer.step / trainer.total_steps))), abs=1e-9)
+    assert found == pytest.approx(rate, abs=0.15)
+
+
+def test_the_sample_is_heard_at_every_epoch(songs):
+    trainer = trainer_of(songs)
+    told = [progress for progress in trainer if progress.metrics]
+    assert [epoch for epoch, _ in trainer.samples] == [0, 1, 2]
+    assert [round(progress.epoch) for progress in told] == [1, 2]
+    melodies = {music.tracks[0].notes for _, music in trainer.samples}
+    assert len(melodies) == 1
+    assert trainer.samples[0][1] != trainer.samples[-1][1]
+    assert (
+        set(trainer.band)
+        == set(told[0].metrics)
+        == {"empty_bar_rate", "distinct_pitches_per_bar", "in_scale_ratio", "polyphonic_rate"}
+    )  # there are no drums
+
+
+def test_five_metrics_of_planes_are_those_of_the_music():
+    encoding = encoding_of("bach")
+    planes = [np.zeros((2, window.rows, 32), dtype=np.float32) for window in encoding.tracks]
+    for track, (pitch, start, end) in enumerate([(60, 0, 16), (57, 0, 8), (53, 0, 8)]):
+        row = pitch - encoding.tracks[track].lowest_pitch
+        planes[track][0, row, start] = planes[track][1, row, start:end] = 1
+    planes[0][:, 61 - 48, 20:22] = [[1, 0], [1, 1]]
+    found = five_metrics(encoding, planes)
+    assert found["empty_bar_rate"] == 0
+    assert found["distinct_pitches_per_bar"] == 2  # three in the first bar, one in the second
+    assert found["in_scale_ratio"] == 0.75  # C sharp is in neither C major nor C minor
+    assert math.isnan(found["drum_in_pattern"])
+
+
+def test_a_trained_run_becomes_a_model_that_is_found(songs):
+    trainer = trainer_of(songs)
+    list(trainer)
+    card = trainer.save("my_band", description="A test.")
+    model = load_model("my_band")
+    assert (card.technique, card.network, card.version) == ("gan", "musegan", 1)
+    assert model.encoding == trainer.encoding
+    assert json.loads(json.dumps(card.as_dict()))["training"]["steps"] == trainer.total_steps
+    for name, tensor in model.network.state_dict().items():
+        assert torch.allclose(tensor, trainer.average.state_dict()[name], atol=1e-2)
+
+
+def test_songs_without_the_band_are_a_clear_error():
+    notes = sorted_notes(np.array([[0, 60, 12, 0]]))
+    alone = Song("alone", notes, 4, (SongTrack("melody"), SongTrack("alto"), SongTrack("tenor"), SongTrack("bass")))
+    with pytest.raises(ValueError, match="none of the 1 songs plays a track that the genre 'bach' asks for"):
+        GANTrainer(SMALL, songs=[alone])
+
+
+def test_crops_begin_with_phrases_and_what_a_short_song_lacks_is_silence(songs):
+    encoding = encoding_of("bach")
+    short = replace(songs[0], bars=3, notes=songs[0].notes[songs[0].notes[:, 0] + songs[0].notes[:, 2] <= 144])
+    crops = Crops([encoded_song(song, encoding) for song in (songs[1], short)], encoding, 4)
+    assert {bar % 4 for _, bar in crops.starts} == {0}
+    melody, tracks = crops.batch([len(crops) - 1])
+    assert melody.shape[-1] == 64
+    assert not melody[..., 48:].any()
+    assert all(not track[..., 48:].any() for track in tracks)
+
+
+def test_recipes_choose_among_what_there_is():
+    with pytest.raises(ValueError, match="loss of the recipe musegan_tiny is one of hinge, wasserstein; got 'bce'"):
+        recipes.MUSEGAN_TINY.replace(loss="bce")
+    with pytest.raises(ValueError, match="genre of the recipe"):
+        recipes.MUSEGAN_TINY.replace(genre="polka")
+    with pytest.raises(ValueError, match="update_ratio of the recipe musegan_tiny is 1 to 100; got 0"):
+        recipes.MUSEGAN_TINY.replace(update_ratio=0)
+
+
+def test_the_tiny_recipe_learns_within_a_minute():
+    """It beats its own epoch 0 in both summary figures of the benchmark, on pieces it never saw."""
+    trainer = train(recipes.MUSEGAN_TINY)
+    bench = bench_of("bach_chorales", trainer.encoding, quick=True)
+    before = measure(trainer.model("before"), bench, quick=True)
+    began = time.process_time()
+    list(trainer)
+    seconds = time.process_time() - began
+    after = measure(trainer.model("after"), bench, quick=True)
+    for name in ("distance_sd", "fit_to_melody"):
+        assert after[name] < 0.7 * before[name], name
+    assert after["fit_to_melody"] < after["shuffled_fit_to_melody"]
+    assert seconds < 60

@@ -1,0 +1,172 @@
+"""The monitor of a training in JupyterLab, with real clicks and keys, while the kernel stays free for other cells."""
+
+import re
+
+import pytest
+
+NOTEBOOK = "notebooks/training.ipynb"
+TESTS = str(__file__).rsplit("browser", 1)[0]
+CELLS = (
+    f"import sys; sys.path.insert(0, {TESTS!r})\n"
+    "import deepcomposer_lab as dc\n"
+    "from deepcomposer_lab.studio import Training\n"
+    "from standin_trainer import OneNetwork, TwoNetworks\n"
+    "trainer = TwoNetworks(300, seconds=0.01)\n"
+    "run = Training(dc.recipes.Recipe('musegan_rock', technique='gan'), trainer)\n"
+    "run.start()\n"
+    "run.monitor",
+    "print('updates', trainer.step, trainer.discriminator_updates, run.state)",
+    "run.monitor",
+)
+MONITOR = ".dc-monitor"
+
+
+def wait_for_status(page, pattern, seconds=20):
+    page.wait_for_function(
+        "pattern => new RegExp(pattern).test(document.querySelector('.dc-monitor-status')?.textContent ?? '')",
+        arg=pattern,
+        timeout=seconds * 1000,
+    )
+    return page.locator(".dc-monitor-status").first.inner_text()
+
+
+def run_cell(page, number):
+    page.locator(".jp-CodeCell .jp-InputPrompt").nth(number).click()
+    page.keyboard.press("Control+Enter")
+
+
+def updates(page):
+    """Run the second cell, and return what it prints: updates of the generator, of the discriminator, the state."""
+    run_cell(page, 1)
+    prompt = page.locator(".jp-CodeCell").nth(1).locator(".jp-InputPrompt")
+    page.wait_for_function(
+        "([prompt, before]) => /\\[\\d+\\]/.test(prompt.textContent) && prompt.textContent !== before",
+        arg=[prompt.element_handle(), getattr(page, "prompt", "")],
+        timeout=15_000,
+    )
+    page.prompt = prompt.text_content()
+    text = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output").inner_text()
+    generator, discriminator, state = re.search(r"updates (\d+) (\d+) (\w+)", text).groups()
+    return int(generator), int(discriminator), state
+
+
+def button(page, name):
+    return page.locator(f"{MONITOR} .{name}").first
+
+
+@pytest.fixture
+def opened(server, page):
+    page.set_viewport_size({"width": 1280, "height": 1300})
+    server.open_cells(page, NOTEBOOK, CELLS)
+    run_cell(page, 0)
+    page.wait_for_selector(f"{MONITOR} .js-plotly-plot .scatterlayer path.js-line", timeout=120_000)
+    return page
+
+
+def test_the_monitor_in_jupyterlab(opened):
+    """One visit for all of it: starting JupyterLab takes longer than looking."""
+    errors = []
+    opened.on("pageerror", lambda error: errors.append(error))
+    it_moves_while_other_cells_run(opened)
+    pause_holds_it(opened)
+    single_steps(opened)
+    keys_work_and_do_not_reach_the_notebook(opened)
+    the_slider_shows_every_epoch(opened)
+    a_second_view_shows_the_same(opened)
+    resume_and_stop(opened)
+    save(opened)
+    assert errors == []
+    assert opened.elsewhere == []
+
+
+def it_moves_while_other_cells_run(opened):
+    first = wait_for_status(opened, r"^Training: update \d+ of 300, about .* left\.$")
+    generator, _, state = updates(opened)
+    assert state == "running"
+    opened.wait_for_function(
+        "before => document.querySelector('.dc-monitor-status').textContent !== before", arg=first, timeout=5_000
+    )
+    assert updates(opened)[0] >= generator
+    assert button(opened, "is-generator").is_disabled()
+
+
+def pause_holds_it(opened):
+    button(opened, "is-play").click()
+    wait_for_status(opened, r"^Paused at update \d+ of 300\.$")
+    before = updates(opened)
+    opened.wait_for_timeout(400)
+    assert updates(opened) == before
+    assert before[2] == "paused"
+    assert button(opened, "is-play").inner_text() == "Play"
+
+
+def single_steps(opened):
+    generator, discriminator, _ = updates(opened)
+    button(opened, "is-generator").click()
+    wait_for_status(opened, f"^Paused at update {generator + 1} of 300")
+    assert updates(opened) == (generator + 1, discriminator, "paused")
+    button(opened, "is-discriminator").click()
+    opened.wait_for_timeout(300)
+    assert updates(opened) == (generator + 1, discriminator + 1, "paused")
+
+
+def keys_work_and_do_not_reach_the_notebook(opened):
+    cells = opened.locator(".jp-Cell").count()
+    generator, discriminator, _ = updates(opened)
+    button(opened, "is-discriminator").focus()
+    for key in "dgdxabv":
+        opened.keyboard.press(key)
+        opened.wait_for_timeout(150)
+    assert opened.locator(".jp-Cell").count() == cells
+    assert updates(opened) == (generator + 1, discriminator + 2, "paused")
+
+
+def the_slider_shows_every_epoch(opened):
+    handle = opened.locator(f"{MONITOR} .noUi-handle").first
+    roll = opened.locator(f"{MONITOR} .dc-monitor-roll svg").first
+    newest = roll.inner_html()
+    handle.focus()
+    opened.keyboard.press("Home")
+    opened.wait_for_selector(f'{MONITOR} .dc-monitor-epoch:has-text("before training")', timeout=10_000)
+    noise = roll.inner_html()
+    assert noise != newest
+    opened.keyboard.press("ArrowRight")
+    opened.wait_for_selector(f'{MONITOR} .dc-monitor-epoch:has-text("after epoch 1")', timeout=10_000)
+    assert handle.get_attribute("aria-label") == "Epoch you see and hear"
+    opened.keyboard.press("h")
+    audio = opened.locator(f"{MONITOR} audio").first
+    audio.wait_for(timeout=60_000)
+    opened.wait_for_function("audio => audio.duration > 10 && audio.error === null", arg=audio.element_handle())
+
+
+def a_second_view_shows_the_same(opened):
+    run_cell(opened, 2)
+    opened.wait_for_function("document.querySelectorAll('.dc-monitor-status').length === 2", timeout=20_000)
+    texts = opened.locator(".dc-monitor-status").all_inner_texts()
+    assert texts[0] == texts[1]
+    assert texts[0].startswith("Paused at update")
+    opened.wait_for_function("document.querySelectorAll('.dc-monitor-epoch').length === 2", timeout=20_000)
+
+
+def resume_and_stop(opened):
+    generator, _, _ = updates(opened)
+    button(opened, "is-play").click()
+    wait_for_status(opened, "^Training: ")
+    opened.wait_for_timeout(500)
+    button(opened, "is-stop").click()
+    status = wait_for_status(opened, "^Stopped at update")
+    assert re.fullmatch(r'Stopped at update (\d+) of 300: run\.save\("my_musegan_rock"\) keeps it\.', status)
+    reached = updates(opened)
+    assert reached[0] > generator
+    assert reached[2] == "stopped"
+    for name in ("is-play", "is-stop", "is-generator", "is-discriminator"):
+        assert button(opened, name).is_disabled()
+    assert all("Stopped at" in text for text in opened.locator(".dc-monitor-status").all_inner_texts())
+
+
+def save(opened):
+    name = opened.locator(f"{MONITOR} .widget-text input").first
+    name.fill("my_song_d")
+    button(opened, "is-save").click()
+    opened.wait_for_selector(f'{MONITOR} :text("dc.GAN.from_pretrained")', timeout=10_000)
+    assert 'Saved as my_song_d, version 1: dc.GAN.from_pretrained("my_song_d") finds it.' in opened.inner_text(MONITOR)

@@ -846,6 +846,9 @@ class _LivingCurves:
     _SCORES = "Discriminator's score"
 
     def __init__(self, run: TrainingRun) -> None:
+        # Seconds at the first time, and the cell waits for them; later the curves' own thread would, and stand still.
+        import plotly.basewidget  # noqa: F401
+
         self.run, self.curves = run, None
         self.kind: tuple[bool, tuple[str, ...]] | None = None
 
@@ -865,6 +868,7 @@ class _LivingCurves:
         curves: TrainingCurves | None = self.curves
         assert curves is not None
         epochs = progress.epoch * progress.total_steps / progress.step if progress and progress.step else 1.0
+        epochs = round(epochs, 2)
         losses = dict(history.losses)
         drawn: dict[str, Any] = {"Losses": losses, "Loss": losses, self._SCORES: history.scores, "": history.metrics}
         curves.draw(drawn, epochs)

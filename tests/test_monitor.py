@@ -83,7 +83,7 @@ def test_one_network_has_one_step_and_its_own_figures(begin):
     until(lambda: len(run.history.metrics) == 1)
     monitor.refresh()
     [figure] = monitor.curves.children
-    assert [trace.name for trace in figure.data[::2]] == ["loss", "loss"]
+    assert [trace.name for trace in figure.data[::2]] == ["loss", "validation loss"]
     assert len(figure.data[0].x) == 10
 
 

@@ -109,6 +109,7 @@ class TrainingMonitor(ipywidgets.VBox):
         self._bar = _row(self.play, self.stop, self._one_step, self.discriminator, self.generator, self.step)
         self.numbers, self.status, self.notice = _html(), _html(), _html()
         self.curves = ipywidgets.VBox()
+        self.curves.add_class("dc-monitor-curves")
 
         self.epoch = ipywidgets.IntSlider(
             value=0, min=0, max=0, readout=False, tooltip="The epoch whose music you see and hear"

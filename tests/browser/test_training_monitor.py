@@ -1,6 +1,9 @@
 """The monitor of a training in JupyterLab, with real clicks and keys, while the kernel stays free for other cells."""
 
+import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -15,7 +18,8 @@ CELLS = (
     "run = Training(dc.recipes.Recipe('musegan_rock', technique='gan'), trainer)\n"
     "run.start()\n"
     "run.monitor",
-    "print('updates', trainer.step, trainer.discriminator_updates, run.state)",
+    "import ipykernel\n"
+    "print('updates', trainer.step, trainer.discriminator_updates, run.state, 'ipykernel', ipykernel.__version__)",
     "run.monitor",
 )
 MONITOR = ".dc-monitor"
@@ -54,35 +58,59 @@ def button(page, name):
     return page.locator(f"{MONITOR} .{name}").first
 
 
-@pytest.fixture
-def opened(server, page):
+def open_monitor(server, page, kernel="python3"):
     page.set_viewport_size({"width": 1280, "height": 1300})
-    server.open_cells(page, NOTEBOOK, CELLS)
+    server.open_cells(page, NOTEBOOK, CELLS, kernel)
     run_cell(page, 0)
     page.wait_for_selector(f"{MONITOR} .js-plotly-plot .scatterlayer path.js-line", timeout=120_000)
-    return page
 
 
-def test_the_monitor_in_jupyterlab(opened):
+def test_the_monitor_in_jupyterlab(server, page):
     """One visit for all of it: starting JupyterLab takes longer than looking."""
+    go_through_it(server, page)
+
+
+@pytest.mark.slow
+def test_the_monitor_with_an_older_kernel(server, page, tmp_path):
+    """ipykernel 6 answers widgets in another way: all on the thread that runs the cells."""
+    older = tmp_path / "ipykernel-6"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(older), "ipykernel>=6.29,<7"]
+    subprocess.run(pip, check=True, timeout=300)
+    specification = tmp_path / ".local/share/jupyter/kernels/older"
+    specification.mkdir(parents=True)
+    start = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Older",
+        "language": "python",
+        "env": {"PYTHONPATH": str(older)},
+    }
+    (specification / "kernel.json").write_text(json.dumps(start), encoding="utf-8")
+    go_through_it(server, page, "older")
+
+
+def go_through_it(server, page, kernel="python3"):
+    open_monitor(server, page, kernel)
     errors = []
-    opened.on("pageerror", lambda error: errors.append(error))
-    it_moves_while_other_cells_run(opened)
-    pause_holds_it(opened)
-    single_steps(opened)
-    keys_work_and_do_not_reach_the_notebook(opened)
-    the_slider_shows_every_epoch(opened)
-    a_second_view_shows_the_same(opened)
-    resume_and_stop(opened)
-    save(opened)
+    page.on("pageerror", lambda error: errors.append(error))
+    it_moves_while_other_cells_run(page, "7." if kernel == "python3" else "6.")
+    pause_holds_it(page)
+    single_steps(page)
+    keys_work_and_do_not_reach_the_notebook(page)
+    the_slider_shows_every_epoch(page)
+    a_second_view_shows_the_same(page)
+    an_interrupt_ends_nothing(page)
+    resume_and_stop(page)
+    save(page)
+    the_figure_follows_its_place(page)
     assert errors == []
-    assert opened.elsewhere == []
+    assert page.elsewhere == []
 
 
-def it_moves_while_other_cells_run(opened):
+def it_moves_while_other_cells_run(opened, version):
     first = wait_for_status(opened, r"^Training: update \d+ of 300, about .* left\.$")
     generator, _, state = updates(opened)
     assert state == "running"
+    assert f"ipykernel {version}" in opened.locator(".jp-CodeCell").nth(1).inner_text()
     opened.wait_for_function(
         "before => document.querySelector('.dc-monitor-status').textContent !== before", arg=first, timeout=5_000
     )
@@ -170,3 +198,29 @@ def save(opened):
     button(opened, "is-save").click()
     opened.wait_for_selector(f'{MONITOR} :text("dc.GAN.from_pretrained")', timeout=10_000)
     assert 'Saved as my_song_d, version 1: dc.GAN.from_pretrained("my_song_d") finds it.' in opened.inner_text(MONITOR)
+
+
+def an_interrupt_ends_nothing(opened):
+    button(opened, "is-play").click()
+    wait_for_status(opened, "^Training: ")
+    opened.click('div.lm-MenuBar-itemLabel:text-is("Kernel")')
+    opened.click('li.lm-Menu-item[data-command="kernelmenu:interrupt"]')
+    opened.wait_for_timeout(300)
+    generator, _, state = updates(opened)
+    assert state == "running"
+    opened.wait_for_timeout(300)
+    assert updates(opened)[0] > generator
+    button(opened, "is-play").click()
+    wait_for_status(opened, "^Paused at update")
+
+
+def the_figure_follows_its_place(opened):
+    opened.set_viewport_size({"width": 860, "height": 1300})
+    opened.wait_for_function(
+        """() => {
+            const place = document.querySelector('.dc-monitor').getBoundingClientRect().width;
+            const figure = document.querySelector('.dc-monitor .main-svg').getBoundingClientRect().width;
+            return place < 720 && figure <= place && figure > 0.9 * place;
+        }""",
+        timeout=10_000,
+    )

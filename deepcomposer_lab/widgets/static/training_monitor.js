@@ -21,7 +21,29 @@ function render({ el }) {
     root.addEventListener("keydown", onKey);
     root.addEventListener("keyup", stop);
     root.addEventListener("focusin", name);
+    watcher.observe(root, { childList: true, subtree: true });
+    resizer.observe(root);
   }
+
+  // Plotly measures its place when it is made, which may be before there is one, and again when the window changes.
+  let plots = 0;
+  let width = 0;
+  let waiting = 0;
+  const fit = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => window.dispatchEvent(new Event("resize")), 60);
+  };
+  const watcher = new MutationObserver(() => {
+    const now = root.querySelectorAll(".js-plotly-plot .main-svg").length;
+    if (now === plots) return;
+    plots = now;
+    fit();
+  });
+  const resizer = new ResizeObserver(() => {
+    if (root.clientWidth === width) return;
+    width = root.clientWidth;
+    fit();
+  });
 
   const stop = (event) => event.stopPropagation();
 
@@ -52,6 +74,9 @@ function render({ el }) {
   find();
   return () => {
     cancelAnimationFrame(frame);
+    clearTimeout(waiting);
+    watcher.disconnect();
+    resizer.disconnect();
     root?.removeEventListener("keydown", onKey);
     root?.removeEventListener("keyup", stop);
     root?.removeEventListener("focusin", name);

@@ -1,20 +1,23 @@
 """The monitor of a training in JupyterLab, with real clicks and keys, while the kernel stays free for other cells."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 NOTEBOOK = "notebooks/training.ipynb"
-TESTS = str(__file__).rsplit("browser", 1)[0]
+ROOT = Path(__file__).parents[2]
+TESTS = str(ROOT / "tests")
 CELLS = (
     f"import sys; sys.path.insert(0, {TESTS!r})\n"
     "import deepcomposer_lab as dc\n"
     "from deepcomposer_lab.studio import Training\n"
     "from standin_trainer import OneNetwork, TwoNetworks\n"
-    "trainer = TwoNetworks(300, seconds=0.01)\n"
+    "trainer = TwoNetworks(3_000, seconds=0.01)\n"
     "run = Training(dc.recipes.Recipe('musegan_rock', technique='gan'), trainer)\n"
     "run.start()\n"
     "run.monitor",
@@ -82,7 +85,7 @@ def test_the_monitor_with_an_older_kernel(server, page, tmp_path):
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": "Older",
         "language": "python",
-        "env": {"PYTHONPATH": str(older)},
+        "env": {"PYTHONPATH": f"{older}{os.pathsep}{ROOT}"},
     }
     (specification / "kernel.json").write_text(json.dumps(start), encoding="utf-8")
     go_through_it(server, page, "older")
@@ -107,7 +110,7 @@ def go_through_it(server, page, kernel="python3"):
 
 
 def it_moves_while_other_cells_run(opened, version):
-    first = wait_for_status(opened, r"^Training: update \d+ of 300, about .* left\.$")
+    first = wait_for_status(opened, r"^Training: update [\d,]+ of 3,000, about .* left\.$")
     generator, _, state = updates(opened)
     assert state == "running"
     assert f"ipykernel {version}" in opened.locator(".jp-CodeCell").nth(1).inner_text()
@@ -120,7 +123,7 @@ def it_moves_while_other_cells_run(opened, version):
 
 def pause_holds_it(opened):
     button(opened, "is-play").click()
-    wait_for_status(opened, r"^Paused at update \d+ of 300\.$")
+    wait_for_status(opened, r"^Paused at update [\d,]+ of 3,000\.$")
     before = updates(opened)
     opened.wait_for_timeout(400)
     assert updates(opened) == before
@@ -131,7 +134,7 @@ def pause_holds_it(opened):
 def single_steps(opened):
     generator, discriminator, _ = updates(opened)
     button(opened, "is-generator").click()
-    wait_for_status(opened, f"^Paused at update {generator + 1} of 300")
+    wait_for_status(opened, f"^Paused at update {generator + 1:,} of 3,000")
     assert updates(opened) == (generator + 1, discriminator, "paused")
     button(opened, "is-discriminator").click()
     opened.wait_for_timeout(300)
@@ -183,7 +186,7 @@ def resume_and_stop(opened):
     opened.wait_for_timeout(500)
     button(opened, "is-stop").click()
     status = wait_for_status(opened, "^Stopped at update")
-    assert re.fullmatch(r'Stopped at update (\d+) of 300: run\.save\("my_musegan_rock"\) keeps it\.', status)
+    assert re.fullmatch(r'Stopped at update [\d,]+ of 3,000: run\.save\("my_musegan_rock"\) keeps it\.', status)
     reached = updates(opened)
     assert reached[0] > generator
     assert reached[2] == "stopped"

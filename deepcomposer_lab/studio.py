@@ -849,7 +849,8 @@ class _LivingCurves:
         # Seconds at the first time, and the cell waits for them; later the curves' own thread would, and stand still.
         import plotly.basewidget  # noqa: F401
 
-        self.run, self.curves = run, None
+        self.run = run
+        self.curves: TrainingCurves | None = None
         self.kind: tuple[bool, tuple[str, ...]] | None = None
 
     def __call__(self) -> Any:
@@ -863,16 +864,18 @@ class _LivingCurves:
         metrics = tuple(band or history.metrics)[:5]
         if self.kind != (two, metrics):
             self.kind = (two, metrics)
-            charts = {"Losses": ("discriminator", "generator"), self._SCORES: ("real", "generated")}
+            charts: dict[str, Sequence[str]] = {
+                "Losses": ("discriminator", "generator"),
+                self._SCORES: ("real", "generated"),
+            }
             self.curves = plots.TrainingCurves(charts if two else {"Loss": ("loss",)}, metrics, band)
-        curves: TrainingCurves | None = self.curves
-        assert curves is not None
+        assert self.curves is not None
         epochs = progress.epoch * progress.total_steps / progress.step if progress and progress.step else 1.0
         epochs = round(epochs, 2)
         losses = dict(history.losses)
         drawn: dict[str, Any] = {"Losses": losses, "Loss": losses, self._SCORES: history.scores, "": history.metrics}
-        curves.draw(drawn, epochs)
-        return curves.widget
+        self.curves.draw(drawn, epochs)
+        return self.curves.widget
 
 
 # -------------------------------------------------------------------------------- export

@@ -870,11 +870,14 @@ class _LivingCurves:
             }
             self.curves = plots.TrainingCurves(charts if two else {"Loss": ("loss",)}, metrics, band)
         assert self.curves is not None
-        epochs = progress.epoch * progress.total_steps / progress.step if progress and progress.step else 1.0
-        epochs = round(epochs, 2)
+        end = 1.0
+        if progress and progress.step:
+            end = progress.epoch * progress.total_steps / progress.step
+            while end / 2 > 1.2 * progress.epoch > 0:  # early on a part of the way, or all would be in one corner
+                end /= 2
         losses = dict(history.losses)
         drawn: dict[str, Any] = {"Losses": losses, "Loss": losses, self._SCORES: history.scores, "": history.metrics}
-        self.curves.draw(drawn, epochs)
+        self.curves.draw(drawn, round(end, 2))
         return self.curves.widget
 
 

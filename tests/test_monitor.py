@@ -1,7 +1,12 @@
 """`dc.train` and `run.monitor` without a browser."""
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import nbclient
+import nbformat
 import pytest
 from standin_trainer import BAND, OneNetwork, TwoNetworks
 
@@ -9,6 +14,7 @@ import deepcomposer_lab as dc
 from deepcomposer_lab import studio, training
 from deepcomposer_lab.training.run import RunError
 
+ROOT = Path(__file__).parents[1]
 LONG = 10_000_000
 RECIPE = dc.recipes.Recipe("rock_tiny", technique="gan")
 
@@ -197,3 +203,32 @@ def test_the_ar_cnn_trains_in_the_background():
         assert "my_bach" in [card.name for card in dc.list_models()]
     finally:
         run.stop()
+
+
+def test_a_training_that_still_runs_does_not_hold_python_back(tmp_path):
+    script = (
+        "import deepcomposer_lab as dc, time\n"
+        "run = dc.train(dc.recipes.AR_CNN_TINY.replace(batch_size=2))\n"
+        "while run.progress is None: time.sleep(0.05)\n"
+        "print(run.state)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "running\n", "")
+
+
+def test_a_notebook_without_a_browser_says_where_it_stands():
+    cells = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
+        "import deepcomposer_lab as dc\n"
+        "from deepcomposer_lab.studio import Training\n"
+        "from standin_trainer import TwoNetworks\n"
+        "run = Training(dc.recipes.Recipe('musegan_rock', technique='gan'), TwoNetworks(20))\n"
+        "run.start()",
+        "run.wait()\nrun.monitor",
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    resources = {"metadata": {"path": str(ROOT)}}
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=120, resources=resources).execute()
+    [output] = notebook.cells[1].outputs
+    assert output["data"]["text/plain"] == ('musegan_rock: Finished: 20 updates; run.save("my_musegan_rock") keeps it.')
+    assert "application/vnd.jupyter.widget-view+json" in output["data"]

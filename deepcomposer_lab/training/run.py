@@ -276,7 +276,7 @@ class TrainingRun:
         Raises
         ------
         RunError
-            When the training is not paused, or its trainer has no such networks.
+            When the training is not paused, its trainer has no such networks, or the update went wrong.
         ValueError
             When there is no such kind.
         """
@@ -291,7 +291,12 @@ class TrainingRun:
             self._wish = "pause"
             self._launch()
             task = self._add(lambda: self._update(kind))
-        return task.outcome() if wait else None
+        if not wait:
+            return None
+        try:
+            return task.outcome()
+        except _Broken as broken:
+            raise RunError(f"The training broke off. {_sentence(broken.reason)}") from broken.reason
 
     def stop(self, timeout: float | None = 10.0) -> None:
         """End the training after the update that is being taken, and keep what it learnt; repeated, it does nothing.

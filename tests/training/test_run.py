@@ -164,7 +164,7 @@ def test_a_failure_becomes_a_sentence(begun):
 
 def test_a_failure_while_stepping_is_told_and_ends_the_run(begun):
     run = begun(TwoNetworks(40, fails_at=1))
-    with pytest.raises(Exception, match="division by zero"):
+    with pytest.raises(RunError, match=r"broke off\. ZeroDivisionError: division by zero\."):
         run.step("generator")
     assert run.wait(5)
     assert run.state == "failed"

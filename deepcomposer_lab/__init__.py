@@ -52,6 +52,8 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "show_edits": ("studio", "show_edits"),
     "explain": ("studio", "explain"),
     "show_features": ("studio", "show_features"),
+    "train": ("studio", "train"),
+    "stop_training": ("studio", "stop_training"),
     "export": ("studio", "export"),
     "check_setup": ("studio", "check_setup"),
 }

@@ -611,24 +611,22 @@ def still(earlier: Composition, later: Composition) -> str:
     )
 
 
-def _still_ground(ruler: Ruler, low: int, high: int, beat: float, height: int) -> str:
+def _still_ground(ruler: Ruler, low: int, high: int, beat: float, height: int, row: int = _STILL_ROW) -> str:
     lines = []
     for index, start in enumerate(ruler.starts):
         x = _STILL_LEFT + start * beat
         lines.append(f'<path d="M{x:.1f} 0V{height}" stroke="{INK}" stroke-width=".7"/>')
         lines.append(f'<text x="{x + 3:.1f}" y="11">{index + ruler.first_number}</text>')
     for pitch in range(low, high + 1):
-        y = _STILL_TOP + (high - pitch) * _STILL_ROW
+        y = _STILL_TOP + (high - pitch) * row
         if pitch % 12 in _BLACK_KEYS:
             width = _STILL_WIDTH - _STILL_LEFT
             lines.append(
-                f'<rect x="{_STILL_LEFT}" y="{y}" width="{width}" height="{_STILL_ROW}" fill="rgb(128,128,128)" '
+                f'<rect x="{_STILL_LEFT}" y="{y}" width="{width}" height="{row}" fill="rgb(128,128,128)" '
                 'fill-opacity=".1"/>'
             )
         if pitch % 12 == 0:
-            lines.append(
-                f'<text x="{_STILL_LEFT - 5}" y="{y + _STILL_ROW}" text-anchor="end">{pitch_name(pitch)}</text>'
-            )
+            lines.append(f'<text x="{_STILL_LEFT - 5}" y="{y + row}" text-anchor="end">{pitch_name(pitch)}</text>')
     return "".join(lines)
 
 
@@ -1130,3 +1128,280 @@ class _Panels:
         (left, _), (_, top) = self._domain(row, column, row + 1)
         place = {"xref": "paper", "yref": "paper", "x": left, "y": top, "xanchor": "left", "yanchor": "bottom"}
         self.figure.add_annotation(text=words, showarrow=False, font={"color": INK, "size": 12}, align="left", **place)
+
+
+# -------------------------------------------------------------------------------- a training
+
+
+_DRUM_LANE, _SKETCH_PIXELS = 9, 240  # pixels: one lane of drums, and all rows of pitches together
+_FILLS = {  # the strokes of a track's pattern, on a tile of 6 × 6 pixels; as plotly draws them
+    "/": "M-1 7L7 -1",
+    "\\": "M-1 -1L7 7",
+    "-": "M0 3H6",
+    ".": "M2 3h2",
+    "|": "M3 0V6",
+}
+
+
+def sketch(piece: Composition, among: Sequence[Composition] = ()) -> str:
+    """Return a piano roll as an SVG picture as wide as its place: quick to draw and to change, without hovering.
+
+    Drums have lanes of their own below. Tracks have hue, pattern and, in the legend above, a shape.
+
+    Parameters
+    ----------
+    piece : Composition
+    among : sequence of Composition
+        Pieces that are looked at one after the other: all have the same ruler and the same range of pitches.
+    """
+    pieces = [piece, *among]
+    ruler = Ruler(piece, max(each.end for each in pieces) or 4.0)
+    tones = sorted(
+        {note.pitch for each in pieces for track in each.tracks if not track.is_drum for note in track.notes}
+    )
+    drums = sorted({note.pitch for each in pieces for track in each.tracks if track.is_drum for note in track.notes})
+    low, high = (tones[0] - 1, tones[-1] + 1) if tones else (59, 71)
+    row = min(_STILL_ROW, max(3, _SKETCH_PIXELS // (high - low + 1)))
+    floor = _STILL_TOP + row * (high - low + 1)
+    height = floor + (8 + _DRUM_LANE * len(drums) if drums else 0)
+    beat = (_STILL_WIDTH - _STILL_LEFT) / ruler.end
+    parts = [_still_ground(ruler, low, high, beat, height, row)]
+    if drums:
+        parts.append(f'<text x="{_STILL_LEFT - 5}" y="{floor + 15}" font-size="9" text-anchor="end">drums</text>')
+    patterns = []
+    for style in dict.fromkeys(_styles(piece.tracks)):
+        if style.pattern in _FILLS:
+            patterns.append(
+                f'<pattern id="{_pattern_name(style)}" width="6" height="6" patternUnits="userSpaceOnUse">'
+                f'<path d="{_FILLS[style.pattern]}" stroke="{_ON_NOTE}" stroke-opacity=".6" stroke-width="1.2"/>'
+                "</pattern>"
+            )
+    # The first track comes last: what a person played lies on top.
+    for track, style in reversed(list(zip(piece.tracks, _styles(piece.tracks), strict=True))):
+        rows, row_height = (drums, _DRUM_LANE) if track.is_drum else (None, row)
+        boxes = []
+        for note in track.notes:
+            top = floor + 8 + (len(drums) - 1 - rows.index(note.pitch)) * row_height if rows else (
+                _STILL_TOP + (high - note.pitch) * row_height
+            )  # fmt: skip
+            left, width = _STILL_LEFT + note.onset * beat, max(2.0, note.duration * beat - 1)
+            boxes.append(f"M{left:.1f} {top + 0.5:.1f}h{width:.1f}v{row_height - 1}h{-width:.1f}z")
+        path = "".join(boxes)
+        parts.append(f'<path class="is-notes" d="{path}" fill="{style.colour}"/>')
+        if style.pattern in _FILLS:
+            parts.append(f'<path d="{path}" fill="url(#{_pattern_name(style)})"/>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {_STILL_WIDTH} {height}" '
+        f'style="width: 100%; height: auto; display: block" font-family="sans-serif" font-size="10" fill="{INK}">'
+        f"<title>{escape(piece.title)}</title><defs>{''.join(patterns)}</defs>{''.join(parts)}</svg>"
+    )
+
+
+def _pattern_name(style: _Style) -> str:
+    return f"dc-sketch-{ord(style.pattern)}"
+
+
+def track_marks(piece: Composition) -> list[tuple[str, str, str]]:
+    """Return the shape, the colour and the name of every track, for a legend."""
+    return [
+        (style.shape, style.colour, track.name)
+        for track, style in zip(piece.tracks, _styles(piece.tracks), strict=True)
+    ]
+
+
+DATA_COLOUR = TRACK_COLOURS[1]
+"""Green is the training data."""
+
+_DRAWN_POINTS = 300  # of a curve: as many as there are pixels to see
+_CURVES = {  # name -> (colour, dash, symbol, how the symbol is written)
+    "loss": (INK, "solid", "circle", "●"),
+    "discriminator": (INK, "solid", "circle", "●"),
+    "generator": (NETWORK_COLOUR, "6px,3px", "triangle-up", "▲"),
+    "real": (DATA_COLOUR, "solid", "square", "■"),
+    "generated": (NETWORK_COLOUR, "6px,3px", "triangle-up", "▲"),
+}
+_METRIC_NAMES = {"loss": "validation loss", "distinct_pitches_per_bar": "pitches used", "edit_nats": "nats an edit"}
+_TOP_PIXELS, _ROW_PIXELS, _PANEL_ROW_PIXELS, _BETWEEN_PIXELS = 46, 132, 74, 118
+
+Points = tuple[Sequence[float], Sequence[float]]
+
+
+class TrainingCurves:
+    """Living curves of a training: losses, a discriminator's scores, and metrics beside the data's own.
+
+    Parameters
+    ----------
+    charts : mapping of str to sequence of str
+        Title of a chart and the curves in it, left to right: {"Losses": ("discriminator", "generator"), …}; of "loss",
+        "discriminator", "generator", "real" and "generated".
+    metrics : sequence of str
+        A small panel each.
+    band : mapping of str to (float, float)
+        The low and high of the metrics over the data; shaded.
+
+    Attributes
+    ----------
+    widget : plotly.graph_objects.FigureWidget
+    """
+
+    def __init__(
+        self,
+        charts: dict[str, Sequence[str]],
+        metrics: Sequence[str] = (),
+        band: dict[str, tuple[float, float]] | None = None,
+    ) -> None:
+        self.charts, self.metrics, self.band = charts, tuple(metrics), dict(band or {})
+        figure = go.Figure()
+        self._total = _TOP_PIXELS + _ROW_PIXELS + (_BETWEEN_PIXELS + _PANEL_ROW_PIXELS - 22 if metrics else 42)
+        self._traces: list[tuple[str, str]] = []  # (chart or "", curve); a line, then its end
+        self._count, self._end = 0, 0.0
+        for column, (title, names) in enumerate(charts.items()):
+            self._chart(figure, title, names, column)
+        for column, name in enumerate(self.metrics):
+            self._panel(figure, name, column)
+        figure.update_layout(
+            template="none",
+            height=self._total,
+            autosize=True,
+            showlegend=False,
+            paper_bgcolor="rgba(0,0,0,0)",
+            plot_bgcolor="rgba(0,0,0,0)",
+            font={"color": INK, "size": 11},
+            margin={"l": 40, "r": 12, "t": 0, "b": 0},
+            hoverlabel={"align": "left"},
+            modebar={"bgcolor": "rgba(0,0,0,0)", "color": INK, "activecolor": TRACK_COLOURS[0]},
+        )
+        self._shown: list[Points] = [((), ())] * len(self._traces)
+        self.widget = go.FigureWidget(figure)
+        self.widget._config = {**(self.widget._config or {}), "displayModeBar": False, "responsive": True}
+
+    def draw(self, curves: dict[str, dict[str, Points]], end: float) -> None:
+        """Show these curves: by chart, and metrics under ""; `end` is the epoch at which the training will end."""
+        with self.widget.batch_update():
+            for index, (chart, name) in enumerate(self._traces):
+                points = curves.get(chart, {}).get(name, ((), ()))
+                if self._shown[index] == points:
+                    continue  # metrics are measured now and then
+                self._shown[index] = points
+                epochs, values = _few(points)
+                line, tip = self.widget.data[2 * index], self.widget.data[2 * index + 1]
+                line.x, line.y = epochs, values
+                tip.x, tip.y = epochs[-1:], values[-1:]
+            for number in range(1, self._count + 1) if end != self._end else ():
+                self.widget.layout[f"xaxis{'' if number == 1 else number}"].range = (0, max(end, 1e-6))
+            self._end = end
+            notes = self.widget.layout.annotations
+            for place, (title, names) in enumerate(self.charts.items()):
+                notes[place].text = self._chart_words(title, names, curves.get(title, {}))
+            for place, name in enumerate(self.metrics, start=len(self.charts)):
+                notes[place].text = self._panel_words(name, curves.get("", {}).get(name, ((), ())))
+
+    def _axes(
+        self, figure: go.Figure, across: tuple[float, float], top: int, pixels: int, ticks: int
+    ) -> tuple[str, str]:
+        self._count += 1
+        number = "" if self._count == 1 else str(self._count)
+        plain = {"fixedrange": True, "showgrid": False, "zeroline": False, "linecolor": INK, "linewidth": 0.7}
+        plain |= {"tickcolor": INK, "ticklen": 3, "ticks": "outside", "nticks": ticks}
+        down = (1 - (top + pixels) / self._total, 1 - top / self._total)
+        figure.update_layout(
+            {
+                f"xaxis{number}": {**plain, "domain": across, "anchor": f"y{number}", "range": (0, 1)},
+                f"yaxis{number}": {**plain, "domain": down, "anchor": f"x{number}", "showline": False, "ticks": ""},
+            }
+        )
+        figure.update_layout({f"yaxis{number}": {"showgrid": True, "gridcolor": "rgba(128,128,128,0.2)"}})
+        return f"x{number}", f"y{number}"
+
+    def _curve(self, figure: go.Figure, chart: str, name: str, axes: tuple[str, str]) -> None:
+        colour, dash, symbol, _ = _CURVES[name] if chart else (NETWORK_COLOUR, "solid", "triangle-up", "▲")
+        words = name if chart else _metric_name(name)
+        place = {"xaxis": axes[0], "yaxis": axes[1], "name": words}
+        told = "epoch %{x:.2f}: %{y:.3g}<extra>" + escape(words, quote=False) + "</extra>"
+        figure.add_trace(
+            go.Scatter(
+                x=[], y=[], mode="lines", line={"color": colour, "width": 1.6, "dash": dash},
+                hovertemplate=told, **place,
+            )
+        )  # fmt: skip
+        figure.add_trace(
+            go.Scatter(
+                x=[], y=[], mode="markers", marker={"color": colour, "size": 9, "symbol": symbol}, cliponaxis=False,
+                hoverinfo="skip", **place,
+            )
+        )  # fmt: skip
+        self._traces.append((chart, name))
+
+    def _chart(self, figure: go.Figure, title: str, names: Sequence[str], column: int) -> None:
+        width = 1 / len(self.charts)
+        left = column * width + (0.045 if column else 0)
+        axes = self._axes(figure, (left, (column + 1) * width - (0.0 if column + 1 == len(self.charts) else 0.005)),
+                          _TOP_PIXELS, _ROW_PIXELS, 6)  # fmt: skip
+        number = axes[0].removeprefix("x")
+        figure.update_layout({f"xaxis{number}": {"title": {"text": "epoch", "standoff": 4, "font": {"size": 11}}}})
+        for name in names:
+            self._curve(figure, title, name, axes)
+        self._say(figure, left, _TOP_PIXELS - 6, self._chart_words(title, names, {}))
+
+    def _panel(self, figure: go.Figure, name: str, column: int) -> None:
+        count = max(len(self.metrics), 3)
+        left = column / count + (0.04 if column else 0)
+        top = _TOP_PIXELS + _ROW_PIXELS + _BETWEEN_PIXELS - 24
+        axes = self._axes(figure, (left, (column + 1) / count - 0.005), top, _PANEL_ROW_PIXELS - 22, 4)
+        if name in self.band:
+            low, high = self.band[name]
+            figure.add_shape(
+                type="rect", layer="below", xref=f"{axes[0]} domain", yref=axes[1], x0=0, x1=1, y0=low, y1=high,
+                fillcolor=_with_opacity(DATA_COLOUR, 0.28), line={"color": DATA_COLOUR, "width": 1},
+            )  # fmt: skip
+        self._curve(figure, "", name, axes)
+        self._say(figure, left, top - 6, self._panel_words(name, ((), ())))
+
+    def _say(self, figure: go.Figure, left: float, pixels: int, words: str) -> None:
+        place = {"xref": "paper", "yref": "paper", "x": left, "y": 1 - pixels / self._total, "xanchor": "left"}
+        figure.add_annotation(
+            text=words, showarrow=False, yanchor="bottom", align="left", font={"color": INK, "size": 12}, **place
+        )
+
+    def _chart_words(self, title: str, names: Sequence[str], curves: dict[str, Points]) -> str:
+        told = []
+        for name in names:
+            colour, _, _, sign = _CURVES[name]
+            values = curves.get(name, ((), ()))[1]
+            value = f" {_signed(values[-1])}" if len(values) else ""
+            told.append(f'<span style="color:{colour}">{sign} {escape(name, quote=False)}{value}</span>')
+        begun = "" if any(len(curves.get(name, ((), ()))[1]) for name in names) else "   starts with the first update"
+        return f"<b>{escape(title, quote=False)}</b><br>{'   '.join(told)}{begun}"
+
+    def _panel_words(self, name: str, points: Points) -> str:
+        title = f"<b>{escape(_metric_name(name), quote=False)}</b>"
+        band = self.band.get(name)
+        data = f"data {band[0]:.2f}–{band[1]:.2f}" if band else ""
+        if not len(points[1]):
+            return f"{title}<br>not measured yet<br>{data or ' '}"
+        value = points[1][-1]
+        verdict = ""
+        if band:
+            low, high, shown = round(band[0], 2), round(band[1], 2), round(value, 2)  # the words fit the figures
+            verdict = "below" if shown < low else "above" if shown > high else "within"
+        now = f'<span style="color:{NETWORK_COLOUR}">▲ {_signed(value)}</span>'
+        return f"{title}<br>{now}{', ' if verdict else ''}{verdict}<br>{data or ' '}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+def _metric_name(name: str) -> str:
+    return _METRIC_NAMES.get(name, name.replace("_", " "))
+
+
+def _few(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return at most some hundred points of a curve, the last among them; updates at the same epoch are one, a mean."""
+    epochs, values = np.asarray(points[0], dtype=float), np.asarray(points[1], dtype=float)
+    if not len(epochs):
+        return epochs, values
+    first = np.flatnonzero(np.diff(epochs, prepend=-np.inf) > 0)
+    means = np.add.reduceat(values, first) / np.diff(first, append=len(values))
+    step = -(-len(first) // _DRAWN_POINTS)
+    return epochs[first][::-1][::step][::-1].copy(), means[::-1][::step][::-1].copy()

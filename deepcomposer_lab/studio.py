@@ -12,9 +12,10 @@ import os
 import sys
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +23,17 @@ from typing import TYPE_CHECKING, Any
 from deepcomposer_lab.music.composition import Composition, as_composition
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.metre import beats_to_seconds
+from deepcomposer_lab.training.recipes import Recipe, get_recipe
+from deepcomposer_lab.training.run import TrainingRun, running
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from deepcomposer_lab.doctor import Check
     from deepcomposer_lab.library import SavedComposition
-    from deepcomposer_lab.plots import Ruler
+    from deepcomposer_lab.plots import Ruler, TrainingCurves
     from deepcomposer_lab.widgets.edit_scrubber import EditHistory, EditScrubber, Opinions, RollNote, Sound
+    from deepcomposer_lab.widgets.training_monitor import TrainingMonitor
 
 _FONT = "font-family: var(--jp-ui-font-family, sans-serif); font-size: var(--jp-ui-font-size1, 13px)"
 _INK = "color: var(--jp-ui-font-color1, inherit)"
@@ -187,7 +191,7 @@ class Player:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._html()}
 
-    def _html(self) -> str:
+    def _html(self, *, starts: bool = False) -> str:
         title = escape(self.title)
         source = f"data:{self.mime};base64,{base64.b64encode(self.data).decode('ascii')}"
         label = f"{title}, {_clock(self.seconds)}"
@@ -196,7 +200,8 @@ class Player:
             f'<figure role="group" aria-label="{label}" data-title="{title}" style="margin: 4px 0; {_FONT}; {_INK}">'
             f"<figcaption>{title} · {_clock(self.seconds)}</figcaption>"
             f'<div style="display: flex; gap: 8px; align-items: center; flex-wrap: wrap">'
-            f'<audio controls preload="metadata" aria-label="Play {label}" src="{source}"></audio>'
+            f'<audio controls{" autoplay" if starts else ""} preload="metadata" aria-label="Play {label}" '
+            f'src="{source}"></audio>'
             f'<button type="button" aria-label="Download {title} as a WAV file" style="{button}{_INK}; '
             f'background: none; border: 1px solid currentColor" onclick="{escape(_DOWNLOAD_WAV.strip())}">'
             f"Download WAV</button></div>{_paragraphs([self.remark] if self.remark else [])}</figure>"
@@ -733,6 +738,167 @@ def _add_probabilities(technique: Any, finest: Any, notes: Sequence[tuple[int, i
     for first, row, _ in notes:
         added[row, first] = 0
     return added
+
+
+# -------------------------------------------------------------------------------- train
+
+_trainings: weakref.WeakValueDictionary[str, Training] = weakref.WeakValueDictionary()  # the latest of each recipe
+
+
+def train(
+    recipe: Recipe | str,
+    *,
+    songs: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    start: bool = True,
+) -> Training:
+    """Train a network in the background, and return at once; `run.monitor` shows it and holds it.
+
+    Running the cell again stops the earlier training of that recipe first.
+
+    Parameters
+    ----------
+    recipe : Recipe or str
+        `dc.recipes.AR_CNN_TINY`, one changed by `.replace(epochs=2)`, or a recipe's name.
+    songs : optional
+        What a GAN learns from; the recipe's dataset by default.
+    checkpoint : path, optional
+        A file in which the state is kept; a training that finds its own goes on from it.
+    start : bool
+        Without, it waits, ready to be stepped: `run.step("discriminator")`, `run.start()`.
+
+    Returns
+    -------
+    Training
+        `.pause()`, `.resume()`, `.step()`, `.stop()`, `.wait()`, `.save(name)`, `.status`, `.progress`, `.history`,
+        `.monitor`.
+
+    Raises
+    ------
+    TypeError
+        When `recipe` is no recipe.
+    ValueError
+        When there is no such recipe, or no trainer knows it.
+    RunError
+        When another training runs: one at a time.
+
+    Lesson: notebooks/05_gans.ipynb.
+    """
+    from deepcomposer_lab import training
+
+    if isinstance(recipe, str):
+        recipe = get_recipe(recipe)
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"train takes a recipe such as dc.recipes.AR_CNN_TINY; got a {type(recipe).__name__}.")
+    training.check_recipe(recipe)
+    if songs is not None and recipe.technique != "gan":
+        raise ValueError(f"songs are for GANs; the recipe {recipe.name} learns from its dataset, {recipe.dataset}.")
+    path = None if checkpoint is None else Path(checkpoint)
+    earlier = _trainings.get(recipe.name)
+    remark = ""
+    if earlier is not None and earlier.progress is not None and earlier.state in ("running", "paused"):
+        remark = f"The earlier training of {recipe.name} was stopped at update {earlier.progress.step:,}."
+    if earlier is not None:
+        earlier.stop()
+    run = Training(recipe, lambda: training.train(recipe, songs=songs, checkpoint=path), checkpoint=path)
+    run.remark = remark
+    if start:
+        run.start()
+    else:
+        run.prepare()
+    _trainings[recipe.name] = run
+    return run
+
+
+def stop_training() -> Training | None:
+    """Stop the training that runs, whatever name it had in the notebook, and return it; None where none runs."""
+    run = running()
+    if run is not None:
+        run.stop()
+    return run if isinstance(run, Training) else None
+
+
+class Training(TrainingRun):
+    """A training that runs in the background, with a monitor.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    trainer : Trainer, or callable () -> Trainer
+    checkpoint : Path, optional
+    """
+
+    def __init__(self, recipe: Recipe, trainer: Any, *, checkpoint: Path | None = None) -> None:
+        super().__init__(trainer, name=recipe.name, checkpoint=checkpoint)
+        self.recipe = recipe
+
+    @cached_property
+    def monitor(self) -> TrainingMonitor:
+        """Play, pause, single steps, stop, curves, the music of every epoch, and saving: ends a cell to be shown."""
+        from deepcomposer_lab import plots
+        from deepcomposer_lab.widgets.training_monitor import TrainingMonitor
+
+        def picture(piece: Composition, among: Sequence[Composition]) -> str:
+            marks = "".join(
+                f'<span><span style="color: {colour}">{shape}</span> {escape(name)}</span>'
+                for shape, colour, name in plots.track_marks(piece)
+            )
+            return f'<div class="dc-monitor-tracks">{marks}</div>{plots.sketch(piece, among)}'
+
+        return TrainingMonitor(
+            self,
+            curves=_LivingCurves(self),
+            picture=picture,
+            hear=lambda piece: play(piece)._html(starts=True),
+            found=self._found,
+            suggestion=f"my_{self.name.removesuffix('_tiny')}",
+        )
+
+    def _found(self, card: Any) -> str:
+        name = {"gan": "GAN", "ar-cnn": "ARCNN"}.get(self.recipe.technique, "load_model")
+        how = f'dc.{name}.from_pretrained("{card.name}")' if name != "load_model" else f'dc.load_model("{card.name}")'
+        return f"Saved as {card.name}, version {card.version}: {how} finds it."
+
+
+class _LivingCurves:
+    """Keeps the monitor's figure up to date; makes it when it is known what there is to draw."""
+
+    _SCORES = "Discriminator's score"
+
+    def __init__(self, run: TrainingRun) -> None:
+        # Seconds at the first time, and the cell waits for them; later the curves' own thread would, and stand still.
+        import plotly.basewidget  # noqa: F401
+
+        self.run = run
+        self.curves: TrainingCurves | None = None
+        self.kind: tuple[bool, tuple[str, ...]] | None = None
+
+    def __call__(self) -> Any:
+        from deepcomposer_lab import plots
+
+        run = self.run
+        if run.trainer is None:
+            return None
+        history, progress, two = run.history, run.progress, run.has_discriminator
+        band = dict(run.band)
+        metrics = tuple(band or history.metrics)[:5]
+        if self.kind != (two, metrics):
+            self.kind = (two, metrics)
+            charts: dict[str, Sequence[str]] = {
+                "Losses": ("discriminator", "generator"),
+                self._SCORES: ("real", "generated"),
+            }
+            self.curves = plots.TrainingCurves(charts if two else {"Loss": ("loss",)}, metrics, band)
+        assert self.curves is not None
+        end = 1.0
+        if progress and progress.step:
+            end = progress.epoch * progress.total_steps / progress.step
+            while end / 2 > 1.2 * progress.epoch > 0:  # early on a part of the way, or all would be in one corner
+                end /= 2
+        losses = dict(history.losses)
+        drawn: dict[str, Any] = {"Losses": losses, "Loss": losses, self._SCORES: history.scores, "": history.metrics}
+        self.curves.draw(drawn, round(end, 2))
+        return self.curves.widget
 
 
 # -------------------------------------------------------------------------------- export

@@ -525,3 +525,64 @@ class TestStill:
 
     def test_nothing_at_all_is_still_a_picture(self):
         assert self.drawn(Melody(), Melody()).tag.endswith("svg")
+
+
+class TestSketch:
+    NOISE = Composition([Track([Note(1, 90, 1)], "Melody"), Track([], "Alto"), HARMONY.tracks[2]], title="Noise")
+
+    def test_it_is_well_formed_and_draws_every_note(self):
+        picture = ElementTree.fromstring(plots.sketch(HARMONY))
+        paths = [path for path in picture.iter() if path.get("class") == "is-notes"]
+        assert [path.get("d").count("M") for path in paths] == [2, 1, 2]  # drums, alto, and the melody on top
+        assert [path.get("fill") for path in paths] == [plots.DRUM_COLOUR, *reversed(plots.TRACK_COLOURS[:2])]
+
+    def test_pieces_seen_one_after_the_other_have_one_ruler(self):
+        pieces = [HARMONY, self.NOISE]
+        boxes = {ElementTree.fromstring(plots.sketch(piece, pieces)).get("viewBox") for piece in pieces}
+        assert len(boxes) == 1
+        assert boxes != {ElementTree.fromstring(plots.sketch(HARMONY)).get("viewBox")}
+
+    def test_nothing_to_draw_is_an_empty_roll(self):
+        ElementTree.fromstring(plots.sketch(Composition([Track([], "Melody")])))
+
+    def test_the_legend_has_shapes_and_the_hues_of_the_roll(self):
+        assert plots.track_marks(HARMONY) == [
+            ("●", plots.TRACK_COLOURS[0], "Melody"),
+            ("■", plots.TRACK_COLOURS[1], "Alto"),
+            ("✚", plots.DRUM_COLOUR, "Drums"),
+        ]
+
+
+CHARTS = {"Losses": ("discriminator", "generator"), "Scores": ("real", "generated")}
+
+
+class TestTrainingCurves:
+    def drawn(self, **curves):
+        living = plots.TrainingCurves(CHARTS, ("in_scale_ratio",), {"in_scale_ratio": (0.9, 0.98)})
+        living.draw({"Losses": curves, "": {name: curves[name] for name in curves if name == "in_scale_ratio"}}, 8)
+        return living.widget
+
+    def words(self, figure):
+        return [re.sub(r"<[^>]*>", " ", annotation.text) for annotation in figure.layout.annotations]
+
+    def test_before_the_first_update_it_says_when_it_starts(self):
+        words = self.words(plots.TrainingCurves(CHARTS, ("in_scale_ratio",)).widget)
+        assert "starts with the first update" in words[0]
+        assert "not measured yet" in words[2]
+
+    def test_long_curves_are_thinned_and_keep_their_end(self):
+        epochs = tuple(step / 100 for step in range(2_000))
+        figure = self.drawn(discriminator=(epochs, epochs))
+        assert 150 <= len(figure.data[0].x) <= 300
+        assert figure.data[0].x[-1] == figure.data[1].x[0] == epochs[-1]
+
+    def test_updates_at_the_same_epoch_are_one_point(self):
+        figure = self.drawn(discriminator=((0, 0, 0, 1), (1, 2, 3, 7)))
+        assert (figure.data[0].x.tolist(), figure.data[0].y.tolist()) == ([0, 1], [2, 7])
+        assert "discriminator 7.00" in self.words(figure)[0]
+
+    @pytest.mark.parametrize(("value", "verdict"), [(0.5, "below"), (0.95, "within"), (0.896, "within"), (1, "above")])
+    def test_a_metric_is_told_beside_the_data(self, value, verdict):
+        words = self.words(self.drawn(in_scale_ratio=((1,), (value,))))[2]
+        assert f"{value:.2f} , {verdict}" in words
+        assert "data 0.90–0.98" in words

@@ -1,9 +1,11 @@
-"""Progress: what a trainer tells after every step it took."""
+"""Progress: what a trainer tells after every step it took, and what a trainer is for those who run one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +15,7 @@ class Progress:
     Parameters
     ----------
     step, total_steps : int
-        Updates of the weights so far, and in all.
+        Updates of the weights so far, and in all; of a GAN, those of the generator.
     epoch : float
         Passes through the training data so far.
     loss : float
@@ -23,13 +25,13 @@ class Progress:
     seconds, seconds_left : float
         Wall time so far, and estimated to the end.
     losses : mapping of str to float
-        Of this update alone, by name: of a GAN "discriminator", or "generator" and its parts.
+        Of a GAN, the parts of the loss in this update: "discriminator", "generator", "adversarial" …
     scores : mapping of str to float
-        What a GAN's discriminator gave on average: "real", "generated".
+        Of a GAN, the mean that the discriminator gave to "real" and to "generated" music.
     gradient_norms : mapping of str to float
-        By network, before clipping.
+        Of a GAN, how long the gradient of "generator" or "discriminator" was.
     updated : str
-        Which network of a GAN was updated: "discriminator" or "generator"; "" where there is one.
+        "discriminator" or "generator": whose weights this update moved; "" where there is one network.
     """
 
     step: int
@@ -43,3 +45,21 @@ class Progress:
     scores: Mapping[str, float] = field(default_factory=dict)
     gradient_norms: Mapping[str, float] = field(default_factory=dict)
     updated: str = ""
+
+
+class Trainer(Protocol):
+    """What `TrainingRun` asks of a trainer.
+
+    A GAN's trainer also has `discriminator_step()` and `generator_step()`, one update of one network, each returning
+    a Progress; `band`, the low and high of each metric over the data; and `samples`, a growing list of (epoch, music
+    from the same melody and noise). One that can be kept has `keep(path)`.
+    """
+
+    total_steps: int
+    step: int
+
+    def __iter__(self) -> Iterator[Progress]: ...
+
+    def save(self, name: str, *, description: str = "", directory: Path | None = None) -> Any:
+        """Save what was trained as a model, and return its card."""
+        ...

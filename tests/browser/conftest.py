@@ -54,7 +54,7 @@ class Server:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or "null")
 
-    def open_cells(self, page: Page, notebook: str, cells: Sequence[str]) -> None:
+    def open_cells(self, page: Page, notebook: str, cells: Sequence[str], kernel: str = "python3") -> None:
         """Write a notebook with these code cells, open it, and wait for its kernel."""
         content = {
             "cells": [
@@ -68,7 +68,7 @@ class Server:
                 }
                 for index, cell in enumerate(cells)
             ],
-            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            "metadata": {"kernelspec": {"name": kernel, "display_name": "Python 3", "language": "python"}},
             "nbformat": 4,
             "nbformat_minor": 5,
         }

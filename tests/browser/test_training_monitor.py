@@ -1,0 +1,229 @@
+"""The monitor of a training in JupyterLab, with real clicks and keys, while the kernel stays free for other cells."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOTEBOOK = "notebooks/training.ipynb"
+ROOT = Path(__file__).parents[2]
+TESTS = str(ROOT / "tests")
+CELLS = (
+    f"import sys; sys.path.insert(0, {TESTS!r})\n"
+    "import deepcomposer_lab as dc\n"
+    "from deepcomposer_lab.studio import Training\n"
+    "from standin_trainer import OneNetwork, TwoNetworks\n"
+    "trainer = TwoNetworks(3_000, seconds=0.01)\n"
+    "run = Training(dc.recipes.Recipe('musegan_rock', technique='gan'), trainer)\n"
+    "run.start()\n"
+    "run.monitor",
+    "import ipykernel\n"
+    "print('updates', trainer.step, trainer.discriminator_updates, run.state, 'ipykernel', ipykernel.__version__)",
+    "run.monitor",
+)
+MONITOR = ".dc-monitor"
+
+
+def wait_for_status(page, pattern, seconds=20):
+    page.wait_for_function(
+        "pattern => new RegExp(pattern).test(document.querySelector('.dc-monitor-status')?.textContent ?? '')",
+        arg=pattern,
+        timeout=seconds * 1000,
+    )
+    return page.locator(".dc-monitor-status").first.inner_text()
+
+
+def run_cell(page, number):
+    page.locator(".jp-CodeCell .jp-InputPrompt").nth(number).click()
+    page.keyboard.press("Control+Enter")
+
+
+def updates(page):
+    """Run the second cell, and return what it prints: updates of the generator, of the discriminator, the state."""
+    run_cell(page, 1)
+    prompt = page.locator(".jp-CodeCell").nth(1).locator(".jp-InputPrompt")
+    page.wait_for_function(
+        "([prompt, before]) => /\\[\\d+\\]/.test(prompt.textContent) && prompt.textContent !== before",
+        arg=[prompt.element_handle(), getattr(page, "prompt", "")],
+        timeout=15_000,
+    )
+    page.prompt = prompt.text_content()
+    text = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output").inner_text()
+    generator, discriminator, state = re.search(r"updates (\d+) (\d+) (\w+)", text).groups()
+    return int(generator), int(discriminator), state
+
+
+def button(page, name):
+    return page.locator(f"{MONITOR} .{name}").first
+
+
+def open_monitor(server, page, kernel="python3"):
+    page.set_viewport_size({"width": 1280, "height": 1300})
+    server.open_cells(page, NOTEBOOK, CELLS, kernel)
+    run_cell(page, 0)
+    page.wait_for_selector(f"{MONITOR} .js-plotly-plot .scatterlayer path.js-line", timeout=120_000)
+
+
+def test_the_monitor_in_jupyterlab(server, page):
+    """One visit for all of it: starting JupyterLab takes longer than looking."""
+    go_through_it(server, page)
+
+
+@pytest.mark.slow
+def test_the_monitor_with_an_older_kernel(server, page, tmp_path):
+    """ipykernel 6 answers widgets in another way: all on the thread that runs the cells."""
+    older = tmp_path / "ipykernel-6"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(older), "ipykernel>=6.29,<7"]
+    subprocess.run(pip, check=True, timeout=300)
+    specification = tmp_path / ".local/share/jupyter/kernels/older"
+    specification.mkdir(parents=True)
+    start = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Older",
+        "language": "python",
+        "env": {"PYTHONPATH": f"{older}{os.pathsep}{ROOT}"},
+    }
+    (specification / "kernel.json").write_text(json.dumps(start), encoding="utf-8")
+    go_through_it(server, page, "older")
+
+
+def go_through_it(server, page, kernel="python3"):
+    open_monitor(server, page, kernel)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(error))
+    it_moves_while_other_cells_run(page, "7." if kernel == "python3" else "6.")
+    pause_holds_it(page)
+    single_steps(page)
+    keys_work_and_do_not_reach_the_notebook(page)
+    the_slider_shows_every_epoch(page)
+    a_second_view_shows_the_same(page)
+    an_interrupt_ends_nothing(page)
+    resume_and_stop(page)
+    save(page)
+    the_figure_follows_its_place(page)
+    assert errors == []
+    assert page.elsewhere == []
+
+
+def it_moves_while_other_cells_run(opened, version):
+    first = wait_for_status(opened, r"^Training: update [\d,]+ of 3,000, about .* left\.$")
+    generator, _, state = updates(opened)
+    assert state == "running"
+    assert f"ipykernel {version}" in opened.locator(".jp-CodeCell").nth(1).inner_text()
+    opened.wait_for_function(
+        "before => document.querySelector('.dc-monitor-status').textContent !== before", arg=first, timeout=5_000
+    )
+    assert updates(opened)[0] >= generator
+    assert button(opened, "is-generator").is_disabled()
+
+
+def pause_holds_it(opened):
+    button(opened, "is-play").click()
+    wait_for_status(opened, r"^Paused at update [\d,]+ of 3,000\.$")
+    before = updates(opened)
+    opened.wait_for_timeout(400)
+    assert updates(opened) == before
+    assert before[2] == "paused"
+    assert button(opened, "is-play").inner_text() == "Play"
+
+
+def single_steps(opened):
+    generator, discriminator, _ = updates(opened)
+    button(opened, "is-generator").click()
+    wait_for_status(opened, f"^Paused at update {generator + 1:,} of 3,000")
+    assert updates(opened) == (generator + 1, discriminator, "paused")
+    button(opened, "is-discriminator").click()
+    opened.wait_for_timeout(300)
+    assert updates(opened) == (generator + 1, discriminator + 1, "paused")
+
+
+def keys_work_and_do_not_reach_the_notebook(opened):
+    cells = opened.locator(".jp-Cell").count()
+    generator, discriminator, _ = updates(opened)
+    button(opened, "is-discriminator").focus()
+    for key in "dgdxabv":
+        opened.keyboard.press(key)
+        opened.wait_for_timeout(150)
+    assert opened.locator(".jp-Cell").count() == cells
+    assert updates(opened) == (generator + 1, discriminator + 2, "paused")
+
+
+def the_slider_shows_every_epoch(opened):
+    handle = opened.locator(f"{MONITOR} .noUi-handle").first
+    roll = opened.locator(f"{MONITOR} .dc-monitor-roll svg").first
+    newest = roll.inner_html()
+    handle.focus()
+    opened.keyboard.press("Home")
+    opened.wait_for_selector(f'{MONITOR} .dc-monitor-epoch:has-text("before training")', timeout=10_000)
+    noise = roll.inner_html()
+    assert noise != newest
+    opened.keyboard.press("ArrowRight")
+    opened.wait_for_selector(f'{MONITOR} .dc-monitor-epoch:has-text("after epoch 1")', timeout=10_000)
+    assert handle.get_attribute("aria-label") == "Epoch you see and hear"
+    opened.keyboard.press("h")
+    audio = opened.locator(f"{MONITOR} audio").first
+    audio.wait_for(timeout=60_000)
+    opened.wait_for_function("audio => audio.duration > 10 && audio.error === null", arg=audio.element_handle())
+
+
+def a_second_view_shows_the_same(opened):
+    run_cell(opened, 2)
+    opened.wait_for_function("document.querySelectorAll('.dc-monitor-status').length === 2", timeout=20_000)
+    texts = opened.locator(".dc-monitor-status").all_inner_texts()
+    assert texts[0] == texts[1]
+    assert texts[0].startswith("Paused at update")
+    opened.wait_for_function("document.querySelectorAll('.dc-monitor-epoch').length === 2", timeout=20_000)
+
+
+def resume_and_stop(opened):
+    generator, _, _ = updates(opened)
+    button(opened, "is-play").click()
+    wait_for_status(opened, "^Training: ")
+    opened.wait_for_timeout(500)
+    button(opened, "is-stop").click()
+    status = wait_for_status(opened, "^Stopped at update")
+    assert re.fullmatch(r'Stopped at update [\d,]+ of 3,000: run\.save\("my_musegan_rock"\) keeps it\.', status)
+    reached = updates(opened)
+    assert reached[0] > generator
+    assert reached[2] == "stopped"
+    for name in ("is-play", "is-stop", "is-generator", "is-discriminator"):
+        assert button(opened, name).is_disabled()
+    assert all("Stopped at" in text for text in opened.locator(".dc-monitor-status").all_inner_texts())
+
+
+def save(opened):
+    name = opened.locator(f"{MONITOR} .widget-text input").first
+    name.fill("my_song_d")
+    button(opened, "is-save").click()
+    opened.wait_for_selector(f'{MONITOR} :text("dc.GAN.from_pretrained")', timeout=10_000)
+    assert 'Saved as my_song_d, version 1: dc.GAN.from_pretrained("my_song_d") finds it.' in opened.inner_text(MONITOR)
+
+
+def an_interrupt_ends_nothing(opened):
+    button(opened, "is-play").click()
+    wait_for_status(opened, "^Training: ")
+    opened.click('div.lm-MenuBar-itemLabel:text-is("Kernel")')
+    opened.click('li.lm-Menu-item[data-command="kernelmenu:interrupt"]')
+    opened.wait_for_timeout(300)
+    generator, _, state = updates(opened)
+    assert state == "running"
+    opened.wait_for_timeout(300)
+    assert updates(opened)[0] > generator
+    button(opened, "is-play").click()
+    wait_for_status(opened, "^Paused at update")
+
+
+def the_figure_follows_its_place(opened):
+    opened.set_viewport_size({"width": 860, "height": 1300})
+    opened.wait_for_function(
+        """() => {
+            const place = document.querySelector('.dc-monitor').getBoundingClientRect().width;
+            const figure = document.querySelector('.dc-monitor .main-svg').getBoundingClientRect().width;
+            return place < 720 && figure <= place && figure > 0.9 * place;
+        }""",
+        timeout=10_000,
+    )

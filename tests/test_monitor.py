@@ -1,0 +1,234 @@
+"""`dc.train` and `run.monitor` without a browser."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+from standin_trainer import BAND, OneNetwork, TwoNetworks
+
+import deepcomposer_lab as dc
+from deepcomposer_lab import studio, training
+from deepcomposer_lab.training.run import RunError
+
+ROOT = Path(__file__).parents[1]
+LONG = 10_000_000
+RECIPE = dc.recipes.Recipe("rock_tiny", technique="gan")
+
+
+@pytest.fixture
+def begin(monkeypatch):
+    """Return a `dc.train` that makes the given trainer; what it began is stopped after the test."""
+    begun = []
+
+    def begin(trainer, recipe=RECIPE, **settings):
+        monkeypatch.setattr(training, "check_recipe", lambda _: None)
+        monkeypatch.setattr(training, "train", lambda *_, **__: trainer)
+        begun.append(dc.train(recipe, **settings))
+        return begun[-1]
+
+    yield begin
+    for run in begun:
+        run.stop()
+
+
+def until(true, seconds=10):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def enabled(monitor):
+    buttons = ("play", "stop", "discriminator", "generator", "step", "hear", "keep")
+    shown = [name for name in buttons if getattr(monitor, name).layout.display != "none"]
+    return [name for name in shown if not getattr(monitor, name).disabled]
+
+
+def test_the_buttons_hold_and_move_the_training(begin):
+    trainer = TwoNetworks(LONG, seconds=0.0001)
+    run = begin(trainer)
+    monitor = run.monitor
+    until(lambda: trainer.step > 3)
+    monitor.refresh()
+    assert (monitor.play.description, enabled(monitor)) == ("Pause", ["play", "stop", "hear", "keep"])
+    assert "Pause first" in monitor.generator.tooltip
+    monitor.play.click()
+    until(lambda: run.state == "paused" and not monitor.generator.disabled)
+    assert (monitor.play.description, monitor.play.icon) == ("Play", "play")
+    step, other = trainer.step, trainer.discriminator_updates
+    monitor.generator.click()
+    until(lambda: trainer.step == step + 1)
+    monitor.discriminator.click()
+    until(lambda: trainer.discriminator_updates == other + 1)
+    assert trainer.step == step + 1
+    until(lambda: f"Paused at update {step + 1:,} of" in monitor.status.value)
+    monitor.play.click()
+    until(lambda: trainer.step > step + 3)
+    monitor.stop.click()
+    until(lambda: "Stopped at update" in monitor.status.value)
+    monitor.refresh()
+    assert enabled(monitor) == ["hear", "keep"]
+    assert repr(monitor).startswith("rock_tiny: Stopped at update")
+
+
+def test_one_network_has_one_step_and_its_own_figures(begin):
+    trainer = OneNetwork(30)
+    run = begin(trainer, start=False)
+    monitor = run.monitor
+    until(lambda: run.state == "paused")
+    monitor.refresh()
+    assert enabled(monitor) == ["play", "stop", "step", "hear"]
+    assert monitor._listening.layout.display == "none"
+    for count in range(1, 11):
+        monitor.step.click()
+        until(lambda count=count: trainer.step == count)
+    until(lambda: len(run.history.metrics) == 1)
+    monitor.refresh()
+    [figure] = monitor.curves.children
+    assert [trace.name for trace in figure.data[::2]] == ["loss", "validation loss"]
+    assert len(figure.data[0].x) == 10
+
+
+def test_curves_and_the_datas_own_band(begin):
+    run = begin(TwoNetworks(60))
+    assert run.wait(20)
+    monitor = run.monitor
+    [figure] = monitor.curves.children
+    names = [trace.name for trace in figure.data[::2]]
+    assert names[:4] == ["discriminator", "generator", "real", "generated"]
+    assert names[4:] == ["empty bar rate", "pitches used", "in scale ratio", "polyphonic rate", "drum in pattern"]
+    assert [(shape.y0, shape.y1) for shape in figure.layout.shapes] == list(BAND.values())
+    assert all(len(trace.x) for trace in figure.data)
+    words = [annotation.text for annotation in figure.layout.annotations]
+    assert "discriminator 0." in words[0]
+    assert "within" in words[4]
+    assert "data 0.90–0.98" in words[4]
+    assert figure.layout.xaxis.range == (0, 6)
+
+
+def test_the_slider_shows_and_plays_every_epoch(begin):
+    run = begin(TwoNetworks(40))
+    monitor = run.monitor
+    assert run.wait(20)
+    until(lambda: monitor.epoch.max == 4)
+    assert monitor.epoch.value == 4  # it follows the newest
+    assert "after epoch 4" in monitor._epoch_words.value
+    last = monitor._roll.value
+    monitor.epoch.value = 0
+    assert "before training" in monitor._epoch_words.value
+    assert monitor._roll.value != last
+    assert "Melody" in monitor._roll.value
+    assert monitor._player.value == ""
+    monitor.hear.click()
+    until(lambda: "data:audio/" in monitor._player.value, seconds=60)
+    assert "autoplay" in monitor._player.value
+    monitor.epoch.value = 1
+    assert monitor._player.value == ""  # what is heard is what is seen
+
+
+def test_whoever_looks_at_an_older_epoch_is_left_there(begin):
+    run = begin(TwoNetworks(LONG, seconds=0.0005))
+    monitor = run.monitor
+    until(lambda: monitor.epoch.max >= 2, seconds=30)
+    monitor.epoch.value = 1
+    now = monitor.epoch.max
+    until(lambda: monitor.epoch.max > now, seconds=30)
+    assert monitor.epoch.value == 1
+
+
+def test_saving_says_where_it_is_found_or_why_not(begin):
+    trainer = TwoNetworks(10)
+    run = begin(trainer)
+    assert run.wait(10)
+    monitor = run.monitor
+    assert monitor.name.value == "my_rock"
+    monitor.keep.click()
+    assert "Saved as my_rock, version 1: dc.GAN.from_pretrained(&quot;my_rock&quot;) finds it." in monitor.saved.value
+    monitor.name.value = "my rock"
+    monitor.keep.click()
+    assert "small letters, digits and underscores" in monitor.saved.value
+    assert "is-trouble" in monitor.saved.value
+
+
+def test_a_failure_is_a_sentence_in_the_monitor(begin):
+    run = begin(TwoNetworks(40, fails_at=7))
+    monitor = run.monitor
+    assert run.wait(10)
+    until(lambda: "broke off at update 6 of 40. ZeroDivisionError: division by zero." in monitor.status.value)
+    assert "Traceback" not in monitor.status.value
+    assert "is-trouble" in monitor.status.value
+
+
+def test_running_the_cell_again_stops_the_earlier_training_and_says_so(begin):
+    first = begin(TwoNetworks(LONG))
+    until(lambda: first.progress)
+    second = begin(TwoNetworks(LONG))
+    assert first.state == "stopped"
+    assert second.remark.startswith("The earlier training of rock_tiny was stopped at update ")
+    assert second.remark in second.monitor.notice.value
+    with pytest.raises(RunError, match="Another training runs: rock_tiny has not finished"):
+        begin(TwoNetworks(5), recipe=dc.recipes.Recipe("jazz", technique="gan"))
+    assert dc.stop_training() is second
+    assert second.state == "stopped"
+    assert dc.stop_training() is None
+
+
+def test_what_is_no_recipe_is_refused_at_once():
+    with pytest.raises(TypeError, match="got a int"):
+        dc.train(3)
+    with pytest.raises(ValueError, match="There is no recipe 'polka'"):
+        dc.train("polka")
+    with pytest.raises(ValueError, match="No trainer knows the technique 'polka'"):
+        dc.train(dc.recipes.Recipe("rock", technique="polka"))
+    with pytest.raises(ValueError, match="songs are for GANs"):
+        dc.train("ar_cnn_tiny", songs=[1])
+
+
+def test_the_ar_cnn_trains_in_the_background():
+    recipe = dc.recipes.AR_CNN_TINY.replace(epochs=1, batch_size=2)
+    run = dc.train(recipe, start=False)
+    try:
+        assert isinstance(run, studio.Training)
+        assert run.step().step == 1
+        monitor = run.monitor
+        assert "Paused at update 1 of" in repr(monitor) or "Ready" in repr(monitor)
+        assert monitor.step.layout.display != "none"
+        monitor.name.value = "my_bach"
+        monitor.keep.click()
+        assert "dc.ARCNN.from_pretrained" in monitor.saved.value
+        assert "my_bach" in [card.name for card in dc.list_models()]
+    finally:
+        run.stop()
+
+
+def test_a_training_that_still_runs_does_not_hold_python_back(tmp_path):
+    script = (
+        "import deepcomposer_lab as dc, time\n"
+        "run = dc.train(dc.recipes.AR_CNN_TINY.replace(batch_size=2))\n"
+        "while run.progress is None: time.sleep(0.05)\n"
+        "print(run.state)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "running\n", "")
+
+
+def test_a_notebook_without_a_browser_says_where_it_stands():
+    cells = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
+        "import deepcomposer_lab as dc\n"
+        "from deepcomposer_lab.studio import Training\n"
+        "from standin_trainer import TwoNetworks\n"
+        "run = Training(dc.recipes.Recipe('musegan_rock', technique='gan'), TwoNetworks(20))\n"
+        "run.start()",
+        "run.wait()\nrun.monitor",
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    resources = {"metadata": {"path": str(ROOT)}}
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=120, resources=resources).execute()
+    [output] = notebook.cells[1].outputs
+    assert output["data"]["text/plain"] == ('musegan_rock: Finished: 20 updates; run.save("my_musegan_rock") keeps it.')
+    assert "application/vnd.jupyter.widget-view+json" in output["data"]

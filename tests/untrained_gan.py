@@ -6,7 +6,7 @@ import torch
 
 from deepcomposer_lab.encoding.bars import encoding_of
 from deepcomposer_lab.models.registry import Model, ModelCard
-from deepcomposer_lab.networks.musegan import Generator, MuseGANConfig, Noise
+from deepcomposer_lab.networks.musegan import Generator, MuseGANConfig
 
 
 def untrained_model(genre: str = "pop", seed: int = 0) -> Model:
@@ -25,13 +25,13 @@ def untrained_model(genre: str = "pop", seed: int = 0) -> Model:
         critic_width=8,
     )
     torch.manual_seed(seed)
-    network = Generator(config)
-    for _ in range(40):  # the normalisations learn what is usual; without, a random network hardly hears anything
-        network((torch.rand(4, 2, 40, 4 * config.steps_per_bar) < 0.05).float(), Noise.draw(config, 4, 4))
-    network.eval()
+    network = Generator(config).eval()
     for head, window in zip(network.heads, encoding.tracks, strict=True):
         torch.nn.init.normal_(head.weight, std=1.5)
-        torch.nn.init.constant_(head.bias, 0.0 if window.kind == "line" else -1.5)
+        torch.nn.init.constant_(head.bias, -1.5 if window.kind == "drums" else 0.0)
+        if window.kind != "drums":
+            torch.nn.init.normal_(head.weight[-1:], std=0.4)
+            torch.nn.init.constant_(head.bias[-1:], 0.5)  # something happens at many steps
     return Model(
         ModelCard(f"musegan_{genre}", 1, "gan", "musegan", asdict(config), encoding.as_dict(), {}, {}, {}, {}, 0),
         network,

@@ -79,7 +79,7 @@ class MuseGANConfig:
     @property
     def track_logits(self) -> tuple[int, ...]:
         """How many numbers a step each track's own layers end in; see `binarise`."""
-        sizes = {"drums": (1, 0), "line": (1, 2), "chords": (2, 0)}
+        sizes = {"drums": (1, 0), "line": (1, 2), "chords": (2, 1)}
         return tuple(
             sizes[kind][0] * rows + sizes[kind][1] for kind, rows in zip(self.track_kinds, self.track_rows, strict=True)
         )
@@ -249,49 +249,70 @@ def _place(length: int, period: int, batch: int) -> Tensor:
 def binarise(logits: Tensor, kind: str, rows: int) -> Tensor:
     """Make notes of a track's logits: (B, logits, T) -> (B, 2, rows, T), onset and sound, each exactly 0 or 1.
 
-    The gradient passes as if nothing had been rounded ("straight-through", Bengio et al. 2013). A row sounds where its
-    logit is above 0; of a line the row with the largest logit, unless that of silence is larger. Where a row sounded a
-    step before, a second logit decides whether it is struck again.
+    The gradient passes as if nothing had been rounded ("straight-through", Bengio et al. 2013).
+
+    Of a line and of chords one logit a step says whether anything happens there, an **event**. Without one all goes on
+    as it was; with one every row is decided anew: of chords those sound whose logit is above 0, of a line the row with
+    the largest logit, unless that of silence is larger. So a note is as long as nothing happens, and cannot flicker. At
+    an event a row of chords that sounds on is struck again where its second logit is above 0; a line always is.
     """
     if kind == "drums":  # rows
         sound = _rounded(logits.sigmoid())
         return torch.stack([sound, sound], dim=1)
-    if kind == "line":  # rows, silence, struck again
+    if kind == "line":  # rows, silence, event
         probabilities = logits[:, : rows + 1].softmax(dim=1)
         chosen = one_hot(probabilities.argmax(dim=1), rows + 1).movedim(-1, 1).float()
-        sound = (chosen + (probabilities - probabilities.detach()))[:, :rows]
-        again = _rounded(logits[:, rows + 1 :].sigmoid())  # (B, 1, T)
-    else:  # rows, each struck again
-        sound = _rounded(logits[:, :rows].sigmoid())
-        again = _rounded(logits[:, rows:].sigmoid())
+        fresh = (chosen + (probabilities - probabilities.detach()))[:, :rows]
+        events = _rounded(logits[:, rows + 1 :].sigmoid())  # (B, 1, T)
+        sound = _held(fresh, events)
+        return torch.stack([sound * events, sound], dim=1)
+    fresh = _rounded(logits[:, :rows].sigmoid())  # rows, each struck again, event
+    again = _rounded(logits[:, rows : 2 * rows].sigmoid())
+    events = _rounded(logits[:, 2 * rows :].sigmoid())
+    sound = _held(fresh, events)
     before = nn.functional.pad(sound, (1, 0))[..., :-1]
-    return torch.stack([sound * (1 - before * (1 - again)), sound], dim=1)
+    return torch.stack([sound * events * (1 - before * (1 - again)), sound], dim=1)
 
 
 def _rounded(probabilities: Tensor) -> Tensor:
-    return (probabilities > 0.5).float() + (
-        probabilities - probabilities.detach()
-    )  # in brackets: exactly 0, so exactly 1
+    # The brackets make the value exactly 0 or 1: from left to right it could come out as 0.9999999.
+    return (probabilities > 0.5).float() + (probabilities - probabilities.detach())
+
+
+def _held(fresh: Tensor, events: Tensor) -> Tensor:
+    """Return what sounds: decided anew at events, held between them: (B, rows, T), (B, 1, T) -> (B, rows, T)."""
+    sound = torch.zeros_like(fresh[..., 0])
+    found = []
+    for decided, event in zip(fresh.unbind(dim=-1), events.unbind(dim=-1), strict=True):
+        sound = event * decided + (1 - event) * sound
+        found.append(sound)
+    return torch.stack(found, dim=-1)
 
 
 def reconstruction_loss(logits: Tensor, planes: Tensor, kind: str) -> Tensor:
-    """Return how badly logits foretell real notes, in nats a step: (B, logits, T), (B, 2, rows, T) -> scalar."""
+    """Return how badly logits foretell real notes, in nats a step: (B, logits, T), (B, 2, rows, T) -> scalar.
+
+    Events everywhere; what sounds, and what is struck again, where there is one.
+    """
     onset, sound = planes.unbind(dim=1)
     rows, steps = sound.shape[1:]
     if kind == "drums":
         return binary_cross_entropy_with_logits(logits, sound, reduction="sum") / (len(sound) * steps)
     before = nn.functional.pad(sound, (1, 0))[..., :-1]
-    held = sound * before  # whether it is struck again is asked only where it could be held
+    events = torch.maximum(onset, (sound - before).abs()).amax(dim=1, keepdim=True)  # (B, 1, T)
     if kind == "line":
         silent = 1 - sound.sum(dim=1, keepdim=True)
         target = torch.cat([sound, silent], dim=1).argmax(dim=1)  # (B, T)
-        pitch = cross_entropy(logits[:, : rows + 1], target, reduction="sum")
-        held, onset = held.sum(dim=1, keepdim=True), (onset * held).sum(dim=1, keepdim=True)
-        again = binary_cross_entropy_with_logits(logits[:, rows + 1 :], onset, weight=held, reduction="sum")
+        pitch = (cross_entropy(logits[:, : rows + 1], target, reduction="none") * events[:, 0]).sum()
+        told = logits[:, rows + 1 :]
     else:
-        pitch = binary_cross_entropy_with_logits(logits[:, :rows], sound, reduction="sum")
-        again = binary_cross_entropy_with_logits(logits[:, rows:], onset, weight=held, reduction="sum")
-    return (pitch + again) / (len(sound) * steps)
+        pitch = binary_cross_entropy_with_logits(
+            logits[:, :rows], sound, weight=events.expand_as(sound), reduction="sum"
+        )
+        again = logits[:, rows : 2 * rows]
+        pitch = pitch + binary_cross_entropy_with_logits(again, onset, weight=sound * before * events, reduction="sum")
+        told = logits[:, 2 * rows :]
+    return (pitch + binary_cross_entropy_with_logits(told, events, reduction="sum")) / (len(sound) * steps)
 
 
 # --- The encoder: from real accompaniments to noise --------------------------------------------------------------

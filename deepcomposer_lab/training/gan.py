@@ -290,8 +290,12 @@ class GANTrainer:
         made_scores = self.discriminator(melody, made)
         adversarial = -made_scores.mean() - 0.5 * self.discriminator(melody, again).mean()
         self.discriminator.requires_grad_(True)
+        half = slice(0, (len(melody) + 1) // 2)  # that much tells as well, and costs half
+        other = self._made(self.generator, melody[half], self._noise(melody[half], chance))
+        sameness = self._sameness([track[half] for track in made], other, real)
         loss = (
             recipe.adversarial_weight * adversarial
+            + recipe.diversity_weight * sameness
             + recipe.reconstruction_weight * reconstruction
             + recipe.divergence_weight * tax
         )
@@ -309,6 +313,7 @@ class GANTrainer:
             "adversarial": adversarial,
             "reconstruction": reconstruction,
             "divergence": tax * melody.shape[-1],
+            "sameness": sameness,
         }
         return self._told(began, "generator", losses, {"generated": made_scores.mean()}, norm)
 
@@ -319,6 +324,18 @@ class GANTrainer:
         """Return what a generator makes of melodies and noise, as planes of 0 and 1."""
         kinds, rows = self.config.track_kinds, self.config.track_rows
         return [binarise(*parts) for parts in zip(generator(melody, noise), kinds, rows, strict=True)]
+
+    def _sameness(self, made: Sequence[Tensor], other: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+        """Return by how much two accompaniments of one melody lie nearer than `least_diversity` asks for; at least 0.
+
+        The measure is how far those of two different songs lie apart. Without it a generator may learn to make one
+        thing only ("mode seeking", Mao et al. 2019, equation 5).
+        """
+        asked = (
+            self.recipe.least_diversity * torch.stack([apart(track, track.roll(1, dims=0)) for track in real]).mean()
+        )
+        found = torch.stack([apart(*pair) for pair in zip(made, other, strict=True)]).mean()
+        return ((asked - found) / asked.clamp_min(1e-3)).relu()
 
     def _gradient_penalty(
         self, melody: Tensor, real: Sequence[Tensor], made: Sequence[Tensor], chance: torch.Generator
@@ -516,6 +533,16 @@ def _dataset_card(name: str) -> dict[str, Any]:
         "sha256": "+".join(str(card.get("sha256", "")) for card in cards),
         "parts": cards,
     }
+
+
+def apart(one: Tensor, other: Tensor) -> Tensor:
+    """Return how far planes lie apart: the share of sounding cells that one has and the other has not, 0–1, a scalar.
+
+    (B, 2, rows, T) both; 1 − 2 |one ∩ other| / (|one| + |other|), mean over the batch (Dice 1945).
+    """
+    both = (one * other).sum(dim=(1, 2, 3))
+    either = one.sum(dim=(1, 2, 3)) + other.sum(dim=(1, 2, 3))
+    return (1 - 2 * both / either.clamp_min(1.0)).mean()
 
 
 # --- From planes to music -----------------------------------------------------------------------------------------

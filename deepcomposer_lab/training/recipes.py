@@ -168,9 +168,11 @@ class GANRecipe(Recipe):
         "hinge"  # with spectral normalisation; "wasserstein" has a gradient penalty and wants an update_ratio of 5
     )
     penalty_weight: float = 10.0  # of the gradient penalty (Gulrajani et al. 2017)
-    adversarial_weight: float = 3.0  # how much the discriminator's opinion counts
-    reconstruction_weight: float = 1.0  # how much foretelling real accompaniments counts, a nat a step
-    divergence_weight: float = 0.2  # what noise that is not normal costs, a nat a step
+    adversarial_weight: float = 1.0  # how much the discriminator's opinion counts
+    reconstruction_weight: float = 2.0  # how much foretelling real accompaniments counts, a nat a step
+    divergence_weight: float = 0.02  # what noise that is not normal costs, a nat a step
+    diversity_weight: float = 2.0  # what it costs to make of one melody always the same
+    least_diversity: float = 0.75  # how far two accompaniments of a melody shall lie apart, those of two songs being 1
     decay_share: float = 0.5  # in the last half the learning rates fall on a straight line
     gradient_clip: float = 5.0  # largest norm of the generator's gradient
     average_decay: float = 0.995  # the shipped weights are a moving average over about 1 / (1 − this) updates
@@ -181,11 +183,11 @@ class GANRecipe(Recipe):
     critic_width: int = 48
 
 
-MUSEGAN_ROCK = GANRecipe(name="musegan_rock", dataset="rock+rock_arranged", genre="rock", epochs=4)
-MUSEGAN_POP = GANRecipe(name="musegan_pop", dataset="pop", genre="pop", epochs=4)
-MUSEGAN_JAZZ = GANRecipe(name="musegan_jazz", dataset="jazz", genre="jazz", epochs=4)
-MUSEGAN_SYMPHONY = GANRecipe(name="musegan_symphony", dataset="string_quartets", genre="symphony", epochs=4)
-MUSEGAN_BACH = GANRecipe(name="musegan_bach", dataset="bach_chorales", genre="bach", epochs=40)
+MUSEGAN_ROCK = GANRecipe(name="musegan_rock", dataset="rock+rock_arranged", genre="rock", epochs=2)
+MUSEGAN_POP = GANRecipe(name="musegan_pop", dataset="pop", genre="pop", epochs=2)
+MUSEGAN_JAZZ = GANRecipe(name="musegan_jazz", dataset="jazz", genre="jazz", epochs=2)
+MUSEGAN_SYMPHONY = GANRecipe(name="musegan_symphony", dataset="string_quartets", genre="symphony", epochs=1)
+MUSEGAN_BACH = GANRecipe(name="musegan_bach", dataset="bach_chorales", genre="bach", epochs=12)
 MUSEGAN_TINY = GANRecipe(  # less than a minute on one core: enough to hear noise become music
     name="musegan_tiny",
     dataset="bach_chorales",

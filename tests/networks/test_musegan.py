@@ -95,29 +95,68 @@ def test_bars_hang_on_their_neighbourhood_alone():
         assert torch.allclose(one[..., start:], three[..., start - 4 * config.steps_per_bar :], atol=1e-5)
 
 
+LOGITS = {"drums": lambda rows: rows, "line": lambda rows: rows + 2, "chords": lambda rows: 2 * rows + 1}
+
+
 @pytest.mark.parametrize("kind", ["drums", "line", "chords"])
 def test_notes_are_exactly_nought_or_one_and_follow_the_rule(kind):
     random = torch.Generator().manual_seed(3)
     rows, steps = 5, 50
-    size = {"drums": rows, "line": rows + 2, "chords": 2 * rows}[kind]
-    logits = 3 * torch.randn(4, size, steps, generator=random)
+    logits = 3 * torch.randn(4, LOGITS[kind](rows), steps, generator=random)
     found = binarise(logits, kind, rows)
     expected = torch.zeros(4, 2, rows, steps)
     for piece in range(4):
         for step in range(steps):
             column = logits[piece, :, step]
+            event = bool(column[-1] > 0)
             for row in range(rows):
+                held = step > 0 and bool(expected[piece, 1, row, step - 1])
                 if kind == "drums":
                     onset = sounds = bool(column[row] > 0)
+                elif not event:
+                    onset, sounds = False, held
+                elif kind == "line":
+                    onset = sounds = int(column[: rows + 1].argmax()) == row
                 else:
-                    sounds = bool(column[row] > 0) if kind == "chords" else int(column[: rows + 1].argmax()) == row
-                    again = bool(column[rows + row if kind == "chords" else rows + 1] > 0)
-                    held = step > 0 and bool(expected[piece, 1, row, step - 1])
-                    onset = sounds and (again or not held)
+                    sounds = bool(column[row] > 0)
+                    onset = sounds and (bool(column[rows + row] > 0) or not held)
                 expected[piece, :, row, step] = torch.tensor([float(onset), float(sounds)])
     assert torch.equal(found, expected)
     if kind == "line":
         assert found[:, 1].sum(dim=1).max() == 1
+
+
+@pytest.mark.parametrize("kind", ["line", "chords"])
+def test_where_nothing_happens_all_goes_on(kind):
+    """A hand-made line: an event at steps 0 and 3 alone, and logits that flicker in between."""
+    rows, steps = 3, 6
+    logits = torch.randn(1, LOGITS[kind](rows), steps, generator=torch.Generator().manual_seed(1))
+    logits[:, -1] = torch.tensor([1.0, -1, -1, 1, -1, -1])
+    logits[:, :rows, 0] = torch.tensor([-9.0, 9, -9])
+    logits[:, :rows, 3] = torch.tensor([9.0, -9, -9])
+    onset, sound = binarise(logits, kind, rows)[0]
+    assert sound.tolist() == [[0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0], [0] * 6]
+    assert onset.tolist() == [[0, 0, 0, 1, 0, 0], [1, 0, 0, 0, 0, 0], [0] * 6]
+
+
+@pytest.mark.parametrize("kind", ["drums", "line", "chords"])
+def test_any_notes_can_be_made(kind):
+    """Logits that say what planes show give those planes: nothing that a track plays is out of reach."""
+    random = torch.Generator().manual_seed(8)
+    rows, steps = 4, 40
+    planes = binarise(torch.randn(3, LOGITS[kind](rows), steps, generator=random), kind, rows)
+    onset, sound = planes.unbind(dim=1)
+    before = torch.nn.functional.pad(sound, (1, 0))[..., :-1]
+    event = torch.maximum(onset, (sound - before).abs()).amax(dim=1, keepdim=True)
+    parts = {
+        "drums": [sound],
+        "line": [sound, 1 - sound.sum(dim=1, keepdim=True), event],
+        "chords": [sound, onset, event],
+    }[kind]
+    logits = 40 * torch.cat(parts, dim=1) - 20
+    assert torch.equal(binarise(logits, kind, rows), planes)
+    assert reconstruction_loss(logits, planes, kind) < 1e-3
+    assert reconstruction_loss(-logits, planes, kind) > 1
 
 
 def test_the_gradient_reaches_every_parameter_of_the_generator():
@@ -138,23 +177,26 @@ def test_the_gradient_reaches_every_parameter_of_the_generator():
 def test_the_reconstruction_is_the_surprise_of_every_decision(kind):
     random = torch.Generator().manual_seed(5)
     rows, steps = 4, 12
-    size = {"drums": rows, "line": rows + 2, "chords": 2 * rows}[kind]
-    logits = torch.randn(2, size, steps, generator=random)
-    planes = binarise(torch.randn(2, size, steps, generator=random), kind, rows)
+    logits = torch.randn(2, LOGITS[kind](rows), steps, generator=random)
+    planes = binarise(torch.randn(2, LOGITS[kind](rows), steps, generator=random), kind, rows)
     nats = 0.0
     for piece in range(2):
         for step in range(steps):
             column, (onset, sound) = logits[piece, :, step], planes[piece, :, :, step]
-            held = planes[piece, 1, :, step - 1] * sound if step else torch.zeros(rows)
+            before = planes[piece, 1, :, step - 1] if step else torch.zeros(rows)
+            if kind == "drums":
+                nats -= Bernoulli(logits=column).log_prob(sound).sum().item()
+                continue
+            event = bool(onset.any()) or not torch.equal(sound, before)
+            nats -= Bernoulli(logits=column[-1]).log_prob(torch.tensor(float(event))).item()
+            if not event:
+                continue
             if kind == "line":
                 row = int(sound.argmax()) if sound.any() else rows
                 nats -= Categorical(logits=column[: rows + 1]).log_prob(torch.tensor(row)).item()
-                if held.any():
-                    nats -= Bernoulli(logits=column[rows + 1]).log_prob(onset[row]).item()
-                continue
-            nats -= Bernoulli(logits=column[:rows]).log_prob(sound).sum().item()
-            if kind == "chords":
-                nats -= (Bernoulli(logits=column[rows:]).log_prob(onset) * held).sum().item()
+            else:
+                nats -= Bernoulli(logits=column[:rows]).log_prob(sound).sum().item()
+                nats -= (Bernoulli(logits=column[rows : 2 * rows]).log_prob(onset) * before * sound).sum().item()
     assert reconstruction_loss(logits, planes, kind).item() == pytest.approx(nats / (2 * steps), rel=1e-5)
 
 
@@ -278,5 +320,5 @@ def test_sizes_are_plain_values_of_a_card():
     config = a_config("jazz")
     assert MuseGANConfig(**asdict(config)) == config
     assert (config.steps_per_bar, config.tracks) == (24, 4)
-    assert config.track_logits == (9, 30, 80, 80)
+    assert config.track_logits == (9, 30, 81, 81)
     assert replace(config, steps_per_beat=4).steps_per_bar == 16

@@ -20,7 +20,7 @@ from deepcomposer_lab.datasets.songs import Song, SongTrack, sorted_notes
 from deepcomposer_lab.encoding.bars import encoding_of
 from deepcomposer_lab.models.registry import load_model
 from deepcomposer_lab.training import recipes, train
-from deepcomposer_lab.training.gan import Crops, GANTrainer, five_metrics
+from deepcomposer_lab.training.gan import Crops, GANTrainer, apart, five_metrics
 from deepcomposer_lab.training.song_planes import chorale_songs, encoded_song
 
 SMALL = recipes.MUSEGAN_TINY.replace(
@@ -78,7 +78,7 @@ def test_an_update_changes_one_network_and_leaves_the_other(songs):
     changed = {key for key in after if not torch.equal(after[key], last[key])}
     assert {key.split(".")[0] for key in changed} >= {"generator", "encoder", "average"}
     assert not any(key.removeprefix("discriminator.") in trained for key in changed)
-    assert set(progress.losses) == {"generator", "adversarial", "reconstruction", "divergence"}
+    assert set(progress.losses) == {"generator", "adversarial", "reconstruction", "divergence", "sameness"}
 
 
 def test_an_epoch_shows_every_crop_once(songs):
@@ -188,6 +188,23 @@ def test_with_the_hinge_no_layer_of_the_discriminator_stretches_anything(songs):
     for module in trainer.discriminator.modules():
         if isinstance(module, nn.Conv1d):
             assert torch.linalg.matrix_norm(module.weight.flatten(1), 2) < 1.15
+
+
+def test_how_far_planes_lie_apart():
+    one, other = torch.zeros(2, 2, 3, 4, 4).unbind(0)
+    one[:, 1, 0, :2] = 1  # two cells each
+    other[0, 1, 0, 1:3] = 1  # half of them the same
+    other[1, 1, 2, :2] = 1  # none the same
+    assert float(apart(one, one)) == 0
+    assert float(apart(one, other)) == pytest.approx((0.5 + 1) / 2)
+
+
+def test_making_always_the_same_costs_and_enough_difference_does_not(songs):
+    trainer = trainer_of(songs)
+    _, real = trainer._batch(2, 0)
+    others = [track.roll(1, dims=0) for track in real]
+    assert float(trainer._sameness(real, real, real)) == pytest.approx(1)
+    assert float(trainer._sameness(real, others, real)) == 0
 
 
 @pytest.mark.parametrize(("share", "rate"), [(0, 1.0), (0.5, 1.0), (0.75, 0.5), (1, 0.02)])

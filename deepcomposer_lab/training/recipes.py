@@ -77,7 +77,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 # Texts that are a choice.
 _CHOICES: dict[str, tuple[str, ...]] = {
     "genre": ("rock", "pop", "jazz", "symphony", "bach"),
-    "network": ("musegan",),
+    "network": ("musegan", "unet_gan"),
     "loss": ("hinge", "wasserstein"),
 }
 
@@ -186,6 +186,8 @@ MUSEGAN_POP = GANRecipe(name="musegan_pop", dataset="pop", genre="pop", epochs=4
 MUSEGAN_JAZZ = GANRecipe(name="musegan_jazz", dataset="jazz", genre="jazz", epochs=4)
 MUSEGAN_SYMPHONY = GANRecipe(name="musegan_symphony", dataset="string_quartets", genre="symphony", epochs=4)
 MUSEGAN_BACH = GANRecipe(name="musegan_bach", dataset="bach_chorales", genre="bach", epochs=40)
+UNET_BACH = GANRecipe(name="unet_bach", network="unet_gan", dataset="bach_chorales", genre="bach", epochs=20)
+UNET_POP = GANRecipe(name="unet_pop", network="unet_gan", dataset="pop", genre="pop", epochs=2)
 MUSEGAN_TINY = GANRecipe(  # less than a minute on one core: enough to hear noise become music
     name="musegan_tiny",
     dataset="bach_chorales",
@@ -210,6 +212,8 @@ _RECIPES = {
         MUSEGAN_JAZZ,
         MUSEGAN_SYMPHONY,
         MUSEGAN_BACH,
+        UNET_BACH,
+        UNET_POP,
         MUSEGAN_TINY,
     )
 }

@@ -218,15 +218,15 @@ class OwnLayers(nn.Module):
             convolution(beat + noise, w[3]), convolution(w[3], w[3]), nn.Conv1d(w[3], WISHES * height, 1)
         )
         self.shared = Layer(w[1] + WISHES, w[0], 2 * height, config.sizes(1)[1])
-        if self.kind != "drums":
-            self.rows = Layer(2 * w[0], w[0], rows, config.steps_per_bar)
-            self.head = nn.Conv2d(w[0], 1 if self.kind == "line" else 2, 1)
         if self.kind != "chords":
             self.folded = convolution(2 * height * w[0], config.step_width, 1)
             self.column = nn.Sequential(
                 convolution(config.step_width + 2 + config.steps_per_bar, config.step_width),
                 nn.Conv1d(config.step_width, 2 if self.kind == "line" else rows, 1),
             )
+        if self.kind != "drums":
+            self.rows = Layer(2 * w[0], w[0], rows, config.steps_per_bar)
+            self.head = nn.Conv2d(w[0], 1 if self.kind == "line" else 2, 1)
         last_one = self.column[-1] if self.kind == "drums" else self.head
         nn.init.constant_(last_one.bias, -1.0)  # type: ignore[arg-type]  # music is mostly silence, row by row
 

@@ -58,8 +58,7 @@ def untrained_unet(genre: str = "pop", seed: int = 0) -> Model:
     torch.manual_seed(seed)
     network = UNetGenerator(config).eval()
     for track in network.tracks:
-        torch.nn.init.normal_(track.wishes[-1].weight, std=1.0)  # the track's own noise is heard
-        ends = [track.column[-1]] if track.kind != "chords" else []
+        ends = [track.columns[-1]] if track.kind != "chords" else []
         ends += [track.head] if track.kind != "drums" else []
         for end in ends:
             torch.nn.init.normal_(end.weight, std=2.0)

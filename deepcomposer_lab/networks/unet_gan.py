@@ -51,8 +51,6 @@ from deepcomposer_lab.networks.musegan import (
     repeated,
 )
 
-WISHES = 8  # channels of the image that a track's own noise is drawn on
-
 
 @dataclass(frozen=True)
 class UNetGANConfig(MuseGANConfig):
@@ -191,59 +189,55 @@ class UNetGenerator(nn.Module):
 class OwnLayers(nn.Module):
     """What one track has for itself: the end of the way up, and the noise that no other track hears.
 
-    Its noise, beside the harmony, becomes a small image of "wishes", a beat a column; it joins the image that all
-    tracks share. From then on its rows alone are computed. In the end every row of a step has a logit (chords: two),
-    and beside them stands what concerns no single row: whether a line is silent or struck again. Drums have no pitch,
-    so their lanes are read off the folded image.
+    Harmony and its own noise become a vector a beat, and that an image of "wishes" with all of the track's pitches, a
+    beat a column. It joins the image that all tracks share for the last convolution, and is heard beside that once
+    more: coarse levels alone would take long to learn which of two neighbouring pitches is meant. Only the track's rows
+    are computed. In the end every row of a step has a logit (chords: two), and beside them stands what concerns no
+    single row: whether a line is silent or struck again. Drums have lanes instead of pitches, and need no image.
     """
 
     def __init__(self, config: UNetGANConfig, track: int) -> None:
         super().__init__()
-        self.kind, rows = config.track_kinds[track], config.track_rows[track]
-        self.halvings = config.halvings
-        w, beat = config.widths, config.beat_width
-        if self.kind == "drums":
-            first, last = 0, config.pitches
-        else:
+        self.kind, self.rows = config.track_kinds[track], config.track_rows[track]
+        rows = self.rows
+        self.steps_per_beat, self.halving = config.steps_per_beat, config.halvings[0]
+        w, step = config.widths, config.step_width
+        wishes = max(1, w[0] // 4)
+        noise = config.private_noise + config.private_bar_noise + PHRASE_BARS
+        self.own = nn.Sequential(convolution(config.beat_width + noise, 2 * step), convolution(2 * step, step))
+        if self.kind != "drums":
             first = config.track_lowest[track] - config.lowest
             last = first + rows
-        quarter = slice(first // 4, -(-last // 4))  # its rows where the image has a quarter of its height
-        height = quarter.stop - quarter.start
-        self.rows_at_half = slice(2 * quarter.start, 2 * quarter.stop)
-        self.rows_at_full = slice(first, last)
-        self.rows_of_half = slice(first - 4 * quarter.start, last - 4 * quarter.start)  # once that is enlarged
-
-        noise = config.private_noise + config.private_bar_noise + PHRASE_BARS
-        self.wishes = nn.Sequential(
-            convolution(beat + noise, w[3]), convolution(w[3], w[3]), nn.Conv1d(w[3], WISHES * height, 1)
-        )
-        self.shared = Layer(w[1] + WISHES, w[0], 2 * height, config.sizes(1)[1])
+            self.rows_at_full, self.rows_at_half = slice(first, last), slice(first // 2, -(-last // 2))
+            self.rows_of_half = slice(first % 2, first % 2 + rows)  # once that is enlarged
+            height = self.rows_at_half.stop - self.rows_at_half.start
+            self.coarse = Layer(w[1], w[0] - wishes, height, config.sizes(1)[1])
+            self.wishes = nn.Conv1d(step, wishes * rows, 1)
+            self.fine = Layer(2 * w[0], w[0], rows, config.steps_per_bar)
+            self.head = nn.Conv2d(w[0] + wishes, 1 if self.kind == "line" else 2, 1)
         if self.kind != "chords":
-            self.folded = convolution(2 * height * w[0], config.step_width, 1)
-            self.column = nn.Sequential(
-                convolution(config.step_width + 2 + config.steps_per_bar, config.step_width),
-                nn.Conv1d(config.step_width, 2 if self.kind == "line" else rows, 1),
+            self.columns = nn.Sequential(
+                convolution(step + 2 + config.steps_per_bar, step, 5),
+                nn.Conv1d(step, 2 if self.kind == "line" else rows, 1),
             )
-        if self.kind != "drums":
-            self.rows = Layer(2 * w[0], w[0], rows, config.steps_per_bar)
-            self.head = nn.Conv2d(w[0], 1 if self.kind == "line" else 2, 1)
-        last_one = self.column[-1] if self.kind == "drums" else self.head
+        last_one = self.columns[-1] if self.kind == "drums" else self.head
         nn.init.constant_(last_one.bias, -1.0)  # type: ignore[arg-type]  # music is mostly silence, row by row
 
     def forward(self, beats: Tensor, image: Tensor, skip: Tensor, rhythm: Tensor, noise: Tensor) -> Tensor:
         """(B, beat, 4 N), (B, w[1], H / 2, T / 2), (B, w[0], H, T), (B, 2, T), (B, noise, N) -> (B, logits, T)."""
         B, N, T = len(beats), noise.shape[-1], skip.shape[-1]
-        wishes = self.wishes(torch.cat([beats, repeated(noise, BEATS_PER_BAR)], dim=1)).unflatten(1, (WISHES, -1))
-        wishes = _enlarged(wishes, self.halvings[1])  # (B, WISHES, rows_at_half, T / 2)
-        x = self.shared(torch.cat([image[:, :, self.rows_at_half], wishes], dim=1))  # (B, w[0], rows_at_half, T / 2)
+        own = self.own(torch.cat([beats, repeated(noise, BEATS_PER_BAR)], dim=1))  # (B, step, 4 N)
         logits = []
         if self.kind != "drums":
-            fine = _enlarged(x, self.halvings[0])[:, :, self.rows_of_half]  # (B, w[0], R, T)
-            fine = self.rows(torch.cat([fine, skip[:, :, self.rows_at_full]], dim=1))
-            logits.append(self.head(fine).flatten(1, 2))  # (B, R or 2 R, T)
+            wishes = self.wishes(own).unflatten(1, (-1, self.rows))  # (B, wishes, R, 4 N)
+            wishes = _enlarged(wishes, (1, self.steps_per_beat))  # (B, wishes, R, T)
+            half = self.coarse(image[:, :, self.rows_at_half])  # (B, w[0] − wishes, R / 2, T / 2)
+            above = _enlarged(half, self.halving)[:, :, self.rows_of_half]
+            full = self.fine(torch.cat([above, skip[:, :, self.rows_at_full], wishes], dim=1))  # (B, w[0], R, T)
+            logits.append(self.head(torch.cat([full, wishes], dim=1)).flatten(1, 2))  # (B, R or 2 R, T)
         if self.kind != "chords":
-            folded = repeated(self.folded(x.flatten(1, 2)), self.halvings[0][1])  # (B, step, T)
-            logits.append(self.column(torch.cat([folded, rhythm, place(T, T // N, B)], dim=1)))  # (B, 2 or R, T)
+            steps = torch.cat([repeated(own, self.steps_per_beat), rhythm, place(T, T // N, B)], dim=1)
+            logits.append(self.columns(steps))  # (B, 2 or R, T)
         return torch.cat(logits, dim=1)
 
 

@@ -106,13 +106,12 @@ def test_a_skip_connection_ends_at_the_pitch_where_it_began(genre, level):
                 parameter.fill_(1.0)  # the normalisations
         generator.down[0].convolution.weight[0, 1, 1, 1] = 1  # channel 1 is what sounds
         generator.down[1].convolution.weight[0, 0, 1:-1, 1:-1] = 1  # is anything there?
-        skipped = config.widths[2]
-        generator.up[1].convolution.weight[0, skipped, 1, 1] = 1
+        generator.up[1].convolution.weight[0, config.widths[2], 1, 1] = 1
         for track in generator.tracks:
-            track.shared.convolution.weight[0, 0, 1, 1] = 1
             if track.kind != "drums":
-                channel = config.widths[0] if level == "finest" else 0
-                track.rows.convolution.weight[0, channel, 1, 1] = 1
+                track.coarse.convolution.weight[0, 0, 1, 1] = 1
+                skipped = len(track.coarse.of_row)  # what comes from above stands in front
+                track.fine.convolution.weight[0, skipped if level == "finest" else 0, 1, 1] = 1
                 track.head.weight[0, 0] = 1
         melody = torch.zeros(1, 2, config.melody_rows, 2 * config.steps_per_bar)
         random = torch.Generator().manual_seed(3)

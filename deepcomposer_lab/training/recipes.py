@@ -187,9 +187,15 @@ MUSEGAN_JAZZ = GANRecipe(name="musegan_jazz", dataset="jazz", genre="jazz", epoc
 MUSEGAN_SYMPHONY = GANRecipe(name="musegan_symphony", dataset="string_quartets", genre="symphony", epochs=4)
 MUSEGAN_BACH = GANRecipe(name="musegan_bach", dataset="bach_chorales", genre="bach", epochs=40)
 UNET_BACH = GANRecipe(
-    name="unet_bach", network="unet_gan", dataset="bach_chorales", genre="bach", epochs=20, learning_rate=1.5e-3
+    name="unet_bach",
+    network="unet_gan",
+    dataset="bach_chorales",
+    genre="bach",
+    epochs=13,
+    learning_rate=1.5e-3,
+    adversarial_weight=1.0,  # at 3 it drowned the reconstruction
 )
-UNET_POP = GANRecipe(name="unet_pop", network="unet_gan", dataset="pop", genre="pop", epochs=2, learning_rate=1.5e-3)
+UNET_POP = dataclasses.replace(UNET_BACH, name="unet_pop", dataset="pop", genre="pop", epochs=2)
 MUSEGAN_TINY = GANRecipe(  # less than a minute on one core: enough to hear noise become music
     name="musegan_tiny",
     dataset="bach_chorales",

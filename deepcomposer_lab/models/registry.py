@@ -244,6 +244,7 @@ def _tuples(value: Any) -> Any:
 # The generators of the GAN, by the network's name: module in networks, sizes, class. Imported when a card asks for one.
 GENERATORS = {
     "musegan": ("musegan", "MuseGANConfig", "Generator"),
+    "unet_gan": ("unet_gan", "UNetGANConfig", "UNetGenerator"),
 }
 
 

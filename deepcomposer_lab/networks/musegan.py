@@ -213,32 +213,32 @@ class Generator(nn.Module):
         steps, beats, bars = self.reader(melody)
         N = bars.shape[-1]
 
-        phrase = _place(N, PHRASE_BARS, B)  # (B, 4, N)
+        phrase = place(N, PHRASE_BARS, B)  # (B, 4, N)
         held = noise.shared[:, :, None].expand(-1, -1, N)  # (B, S, N)
         bars = self.temporal(torch.cat([bars, held, noise.shared_bar, phrase], dim=1))  # (B, bar_width, N)
 
-        of_bar = _place(BEATS_PER_BAR * N, BEATS_PER_BAR, B)  # (B, 4, 4 N)
-        shared = self.shared(torch.cat([_repeated(bars, BEATS_PER_BAR), beats, of_bar], dim=1))  # (B, beat_width, 4 N)
+        of_bar = place(BEATS_PER_BAR * N, BEATS_PER_BAR, B)  # (B, 4, 4 N)
+        shared = self.shared(torch.cat([repeated(bars, BEATS_PER_BAR), beats, of_bar], dim=1))  # (B, beat_width, 4 N)
 
         private = noise.private[..., None].expand(-1, -1, -1, N)  # (B, K, P, N)
         private = torch.cat([private, noise.private_bar, phrase[:, None].expand(-1, K, -1, -1)], dim=2)
-        private = _repeated(private.flatten(1, 2), BEATS_PER_BAR).unflatten(1, (K, -1))  # (B, K, P + PB + 4, 4 N)
+        private = repeated(private.flatten(1, 2), BEATS_PER_BAR).unflatten(1, (K, -1))  # (B, K, P + PB + 4, 4 N)
         own = torch.cat([shared[:, None].expand(-1, K, -1, -1), private], dim=2)
         own = self.private_beats(own.flatten(1, 2))  # (B, K · step_width, 4 N)
 
-        own = _repeated(own, config.steps_per_beat).unflatten(1, (K, -1))  # (B, K, step_width, T)
-        place = _place(config.steps_per_bar * N, config.steps_per_bar, B)  # (B, steps_per_bar, T)
-        beside = torch.cat([steps, place], dim=1)[:, None].expand(-1, K, -1, -1)
+        own = repeated(own, config.steps_per_beat).unflatten(1, (K, -1))  # (B, K, step_width, T)
+        of_step = place(config.steps_per_bar * N, config.steps_per_bar, B)  # (B, steps_per_bar, T)
+        beside = torch.cat([steps, of_step], dim=1)[:, None].expand(-1, K, -1, -1)
         own = self.private_steps(torch.cat([own, beside], dim=2).flatten(1, 2))  # (B, K · step_width, T)
         return [head(track) for head, track in zip(self.heads, own.chunk(K, dim=1), strict=True)]
 
 
-def _repeated(x: Tensor, factor: int) -> Tensor:
+def repeated(x: Tensor, factor: int) -> Tensor:
     """Repeat every column: (B, C, T) -> (B, C, factor · T)."""
     return interpolate(x, scale_factor=float(factor), mode="nearest")
 
 
-def _place(length: int, period: int, batch: int) -> Tensor:
+def place(length: int, period: int, batch: int) -> Tensor:
     """Say of each column which of `period` it is: (B, period, length), 1 in one row, 0 in the others."""
     return one_hot(torch.arange(length) % period, period).T.float().expand(batch, -1, -1)
 

@@ -60,6 +60,7 @@ from deepcomposer_lab.networks.musegan import (
     reconstruction_loss,
     sampled,
 )
+from deepcomposer_lab.networks.unet_gan import UNetGANConfig, UNetGenerator
 from deepcomposer_lab.training.progress import Progress
 from deepcomposer_lab.training.recipes import GANRecipe
 from deepcomposer_lab.training.song_planes import CHORALES, EncodedSong, encoded_song, songs_of
@@ -110,7 +111,8 @@ class Crops:
 
 def config_of(recipe: GANRecipe, encoding: BarsEncoding) -> MuseGANConfig:
     """Return the sizes of a recipe's networks."""
-    return MuseGANConfig(
+    sizes = UNetGANConfig if recipe.network == "unet_gan" else MuseGANConfig
+    return sizes(
         melody_rows=encoding.melody.rows,
         melody_lowest=encoding.melody.lowest_pitch,
         track_kinds=tuple(window.kind for window in encoding.tracks),
@@ -122,6 +124,11 @@ def config_of(recipe: GANRecipe, encoding: BarsEncoding) -> MuseGANConfig:
         step_width=recipe.step_width,
         critic_width=recipe.critic_width,
     )
+
+
+def generator_of(config: MuseGANConfig) -> nn.Module:
+    """Return a generator of these sizes, yet to be trained."""
+    return UNetGenerator(config) if isinstance(config, UNetGANConfig) else Generator(config)
 
 
 class GANTrainer:
@@ -173,7 +180,7 @@ class GANTrainer:
         self.crops = self._crops(songs, recipe.crop_bars)
         self.validation = self._crops(validation_songs, MEASURED_BARS)
         torch.manual_seed(recipe.seed)
-        self.generator, self.encoder = Generator(self.config), Encoder(self.config)
+        self.generator, self.encoder = generator_of(self.config), Encoder(self.config)
         self.discriminator = Critic(self.config)
         if recipe.loss == "hinge":
             for module in list(self.discriminator.modules()):
@@ -320,7 +327,7 @@ class GANTrainer:
     def _noise(self, melody: Tensor, chance: torch.Generator | None) -> Noise:
         return Noise.draw(self.config, len(melody), melody.shape[-1] // self.config.steps_per_bar, chance)
 
-    def _made(self, generator: Generator, melody: Tensor, noise: Noise) -> list[Tensor]:
+    def _made(self, generator: nn.Module, melody: Tensor, noise: Noise) -> list[Tensor]:
         """Return what a generator makes of melodies and noise, as planes of 0 and 1."""
         kinds, rows = self.config.track_kinds, self.config.track_rows
         return [binarise(*parts) for parts in zip(generator(melody, noise), kinds, rows, strict=True)]
@@ -577,13 +584,13 @@ def five_metrics(encoding: BarsEncoding, tracks: Sequence[NDArray[np.float32]]) 
 
 
 @torch.no_grad()
-def accompany(generator: Generator, encoding: BarsEncoding, sample: str, seed: int) -> Composition:
+def accompany(generator: nn.Module, encoding: BarsEncoding, sample: str, seed: int) -> Composition:
     """Return what a generator makes of a sample melody in C: what training lets one hear, epoch by epoch."""
     music = as_composition(sample_melody(sample))
     grid = BarGrid.of(music, encoding)
     melody = encoding.melody.draw(grid.place(music.tracks[0].notes), grid.steps)
-    noise = Noise.draw(generator.config, 1, grid.bars, torch.Generator().manual_seed(seed))
-    config = generator.config
+    config: Any = generator.config
+    noise = Noise.draw(config, 1, grid.bars, torch.Generator().manual_seed(seed))
     logits = generator(torch.from_numpy(melody)[None], noise)
     made = [binarise(*parts) for parts in zip(logits, config.track_kinds, config.track_rows, strict=True)]
     added = [
@@ -622,4 +629,4 @@ def _from_plain(tracks: Sequence[Mapping[str, Any]]) -> Composition:
     )
 
 
-__all__ = ["CHORALES", "Crops", "GANTrainer", "accompany", "config_of", "five_metrics"]
+__all__ = ["CHORALES", "Crops", "GANTrainer", "accompany", "config_of", "five_metrics", "generator_of"]

@@ -77,7 +77,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 # Texts that are a choice.
 _CHOICES: dict[str, tuple[str, ...]] = {
     "genre": ("rock", "pop", "jazz", "symphony", "bach"),
-    "network": ("musegan",),
+    "network": ("musegan", "unet_gan"),
     "loss": ("hinge", "wasserstein"),
 }
 
@@ -188,6 +188,15 @@ MUSEGAN_POP = GANRecipe(name="musegan_pop", dataset="pop", genre="pop", epochs=2
 MUSEGAN_JAZZ = GANRecipe(name="musegan_jazz", dataset="jazz", genre="jazz", epochs=2)
 MUSEGAN_SYMPHONY = GANRecipe(name="musegan_symphony", dataset="string_quartets", genre="symphony", epochs=1)
 MUSEGAN_BACH = GANRecipe(name="musegan_bach", dataset="bach_chorales", genre="bach", epochs=12)
+UNET_BACH = GANRecipe(
+    name="unet_bach",
+    network="unet_gan",
+    dataset="bach_chorales",
+    genre="bach",
+    epochs=13,
+    learning_rate=1.5e-3,
+)
+UNET_POP = dataclasses.replace(UNET_BACH, name="unet_pop", dataset="pop", genre="pop", epochs=2)
 MUSEGAN_TINY = GANRecipe(  # less than a minute on one core: enough to hear noise become music
     name="musegan_tiny",
     dataset="bach_chorales",
@@ -212,6 +221,8 @@ _RECIPES = {
         MUSEGAN_JAZZ,
         MUSEGAN_SYMPHONY,
         MUSEGAN_BACH,
+        UNET_BACH,
+        UNET_POP,
         MUSEGAN_TINY,
     )
 }

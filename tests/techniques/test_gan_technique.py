@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from untrained_gan import untrained_model
+from untrained_gan import untrained_model, untrained_unet
 
 from deepcomposer_lab.encoding.bars import BarGrid
 from deepcomposer_lab.library import open_composition, save_composition
@@ -248,6 +248,19 @@ def test_a_track_is_rolled_again_and_the_others_stay_note_for_note(band, role):
     changed = [one.name for one, two in zip(before.tracks, after.tracks, strict=True) if one != two]
     assert changed == [role.capitalize()]
     assert band.compose(MELODY, seed=7, track_seeds={role: 7}).tracks == before.tracks
+
+
+def test_a_u_net_composes_alike_and_keeps_its_tracks_apart():
+    model = untrained_unet()
+    save_model(model.card, model.network)
+    band = GAN.from_pretrained("unet_pop")
+    before = band.compose(MELODY, seed=7)
+    assert before.tracks[0].notes == tuple(MELODY.notes)
+    assert before.steps[0].model == "unet_pop"
+    for role in band.roles:
+        after = band.compose(MELODY, seed=7, track_seeds={role: 5})
+        changed = [one.name for one, two in zip(before.tracks, after.tracks, strict=True) if one != two]
+        assert changed == [role.capitalize()]
 
 
 def test_a_blend_goes_from_one_seed_to_the_other(band):

@@ -26,6 +26,7 @@ from deepcomposer_lab.training.song_planes import chorale_songs, encoded_song
 SMALL = recipes.MUSEGAN_TINY.replace(
     epochs=2, batch_size=4, bar_width=12, beat_width=12, step_width=8, critic_width=8, checkpoint_interval=3
 )
+SMALL_UNET = SMALL.replace(network="unet_gan")
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +62,9 @@ def test_the_discriminator_is_updated_so_often_for_each_update_of_the_generator(
     assert (trainer.step, trainer.discriminator_updates) == (2, 2 * ratio)
 
 
-def test_an_update_changes_one_network_and_leaves_the_other(songs):
-    trainer = trainer_of(songs)
+@pytest.mark.parametrize("recipe", [SMALL, SMALL_UNET], ids=lambda recipe: recipe.network)
+def test_an_update_changes_one_network_and_leaves_the_other(songs, recipe):
+    trainer = trainer_of(songs, recipe)
     before = weights(trainer)
     progress = trainer.discriminator_step()
     after = weights(trainer)
@@ -246,16 +248,32 @@ def test_five_metrics_of_planes_are_those_of_the_music():
     assert math.isnan(found["drum_in_pattern"])
 
 
-def test_a_trained_run_becomes_a_model_that_is_found(songs):
-    trainer = trainer_of(songs)
+@pytest.mark.parametrize("recipe", [SMALL, SMALL_UNET], ids=lambda recipe: recipe.network)
+def test_a_trained_run_becomes_a_model_that_is_found(songs, recipe):
+    trainer = trainer_of(songs, recipe)
     list(trainer)
     card = trainer.save("my_band", description="A test.")
     model = load_model("my_band")
-    assert (card.technique, card.network, card.version) == ("gan", "musegan", 1)
+    assert (card.technique, card.network, card.version) == ("gan", recipe.network, 1)
     assert model.encoding == trainer.encoding
     assert json.loads(json.dumps(card.as_dict()))["training"]["steps"] == trainer.total_steps
     for name, tensor in model.network.state_dict().items():
         assert torch.allclose(tensor, trainer.average.state_dict()[name], atol=1e-2)
+
+
+def test_the_u_net_goes_on_after_a_break_and_foretells_better(songs, tmp_path):
+    recipe = SMALL_UNET.replace(epochs=6, step_width=16, learning_rate=4e-3, adversarial_weight=0.0)
+    straight = trainer_of(songs, recipe)
+    foretold = [told.losses["reconstruction"] for told in straight if told.updated == "generator"]
+    assert np.mean(foretold[-5:]) < 0.9 * np.mean(foretold[:3])
+    path = tmp_path / "kept.pt"
+    first = trainer_of(songs, recipe, path)
+    for _ in range(11):
+        first.update()
+    second = trainer_of(songs, recipe, path)
+    assert 0 < second.step < first.step
+    list(second)
+    assert same(weights(straight), weights(second))
 
 
 def test_songs_without_the_band_are_a_clear_error():
@@ -279,6 +297,8 @@ def test_crops_begin_with_phrases_and_what_a_short_song_lacks_is_silence(songs):
 def test_recipes_choose_among_what_there_is():
     with pytest.raises(ValueError, match="loss of the recipe musegan_tiny is one of hinge, wasserstein; got 'bce'"):
         recipes.MUSEGAN_TINY.replace(loss="bce")
+    with pytest.raises(ValueError, match="network of the recipe musegan_tiny is one of musegan, unet_gan; got 'gan'"):
+        recipes.MUSEGAN_TINY.replace(network="gan")
     with pytest.raises(ValueError, match="genre of the recipe"):
         recipes.MUSEGAN_TINY.replace(genre="polka")
     with pytest.raises(ValueError, match="update_ratio of the recipe musegan_tiny is 1 to 100; got 0"):

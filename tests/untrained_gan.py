@@ -58,11 +58,13 @@ def untrained_unet(genre: str = "pop", seed: int = 0) -> Model:
     torch.manual_seed(seed)
     network = UNetGenerator(config).eval()
     for track in network.tracks:
-        ends = [track.columns[-1]] if track.kind != "chords" else []
-        ends += [track.head] if track.kind != "drums" else []
+        ends = [track.columns[-1]] + ([track.head] if track.kind != "drums" else [])
         for end in ends:
             torch.nn.init.normal_(end.weight, std=2.0)
             torch.nn.init.constant_(end.bias, 0.0)
+        if track.kind != "drums":
+            torch.nn.init.normal_(track.columns[-1].weight[-1:], std=0.4)
+            torch.nn.init.constant_(track.columns[-1].bias[-1:], 0.5)  # something happens at many steps
     return Model(
         ModelCard(f"unet_{genre}", 1, "gan", "unet_gan", asdict(config), encoding.as_dict(), {}, {}, {}, {}, 0),
         network,

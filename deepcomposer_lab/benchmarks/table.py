@@ -145,7 +145,7 @@ def _without_the_rule(figures: Figures, prefix: str) -> Iterator[str]:
     nearer = figures[f"{prefix}without_rule.harmonisation.measures_nearer_than_shuffled"]
     share = figures[f"{prefix}without_rule.harmonisation.triad_or_seventh_share"]
     yield (
-        f"   without the rule against parallels: nearer in {nearer:.0f}; triads and sevenths {share:.3f}; "
+        f"   without the rule for parallels: nearer in {nearer:.0f}; triads and sevenths {share:.3f}; "
         f"fifths {fifths:.2f}, octaves {octaves:.2f}"
     )
 

@@ -193,7 +193,8 @@ class OwnLayers(nn.Module):
     beat a column. It joins the image that all tracks share for the last convolution, and is heard beside that once
     more: coarse levels alone would take long to learn which of two neighbouring pitches is meant. Only the track's rows
     are computed. In the end every row of a step has a logit (chords: two), and beside them stands what concerns no
-    single row: whether a line is silent or struck again. Drums have lanes instead of pitches, and need no image.
+    single row: whether anything happens, and whether a line is silent. Drums have lanes instead of pitches, and need no
+    image.
     """
 
     def __init__(self, config: UNetGANConfig, track: int) -> None:
@@ -215,11 +216,10 @@ class OwnLayers(nn.Module):
             self.wishes = nn.Conv1d(step, wishes * rows, 1)
             self.fine = Layer(2 * w[0], w[0], rows, config.steps_per_bar)
             self.head = nn.Conv2d(w[0] + wishes, 1 if self.kind == "line" else 2, 1)
-        if self.kind != "chords":
-            self.columns = nn.Sequential(
-                convolution(step + 2 + config.steps_per_bar, step, 5),
-                nn.Conv1d(step, 2 if self.kind == "line" else rows, 1),
-            )
+        self.columns = nn.Sequential(
+            convolution(step + 2 + config.steps_per_bar, step, 5),
+            nn.Conv1d(step, {"drums": rows, "line": 2, "chords": 1}[self.kind], 1),
+        )
         last_one = self.columns[-1] if self.kind == "drums" else self.head
         nn.init.constant_(last_one.bias, -1.0)  # type: ignore[arg-type]  # music is mostly silence, row by row
 
@@ -235,9 +235,8 @@ class OwnLayers(nn.Module):
             above = _enlarged(half, self.halving)[:, :, self.rows_of_half]
             full = self.fine(torch.cat([above, skip[:, :, self.rows_at_full], wishes], dim=1))  # (B, w[0], R, T)
             logits.append(self.head(torch.cat([full, wishes], dim=1)).flatten(1, 2))  # (B, R or 2 R, T)
-        if self.kind != "chords":
-            steps = torch.cat([repeated(own, self.steps_per_beat), rhythm, place(T, T // N, B)], dim=1)
-            logits.append(self.columns(steps))  # (B, 2 or R, T)
+        steps = torch.cat([repeated(own, self.steps_per_beat), rhythm, place(T, T // N, B)], dim=1)
+        logits.append(self.columns(steps))  # (B, R or 2 or 1, T)
         return torch.cat(logits, dim=1)
 
 

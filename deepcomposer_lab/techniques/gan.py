@@ -322,9 +322,9 @@ class _Task:
             When there is no melody, nothing is left to add, or the piece is too long.
         """
         melody, source = melody_of(piece), melody_track(piece)
-        key = find_key(piece) if wishes.key is None else read_key(wishes.key)
         if not wishes.keep_tracks:
             piece, source = piece.with_tracks([piece.tracks[source]]), 0
+        key = find_key(piece) if wishes.key is None else read_key(wishes.key)
         others = [track for index, track in enumerate(piece.tracks) if index != source]
         played = players(others, [window.role for window in encoding.tracks])  # whichever of them are wanted
         present = {role: name for role, name in played.items() if role in wishes.tracks}

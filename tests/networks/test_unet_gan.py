@@ -233,4 +233,4 @@ def test_sizes_are_plain_values_of_a_card():
     assert UNetGANConfig(**asdict(config)) == config
     assert config.halvings == ((2, 2), (2, 3), (2, 1))
     assert [config.sizes(level) for level in range(4)] == [(64, 24), (32, 12), (16, 4), (8, 4)]
-    assert config.track_logits == (9, 30, 80, 80)
+    assert config.track_logits == (9, 30, 81, 81)

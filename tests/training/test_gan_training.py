@@ -179,7 +179,7 @@ def test_the_gradient_penalty_is_that_of_the_paper(songs):
         score = trainer.discriminator(melody[index : index + 1], tracks).mean()
         [gradient] = torch.autograd.grad(score, flat)
         penalties.append((float(gradient.norm()) - 1) ** 2)
-    assert float(found) == pytest.approx(np.mean(penalties), rel=1e-3)
+    assert float(found.detach()) == pytest.approx(np.mean(penalties), rel=1e-3)
     assert trainer.discriminator_step().losses["discriminator"] != 0
 
 
@@ -226,7 +226,6 @@ def test_the_sample_is_heard_at_every_epoch(songs):
     assert [round(progress.epoch) for progress in told] == [1, 2]
     melodies = {music.tracks[0].notes for _, music in trainer.samples}
     assert len(melodies) == 1
-    assert trainer.samples[0][1] != trainer.samples[-1][1]
     assert (
         set(trainer.band)
         == set(told[0].metrics)
@@ -314,6 +313,7 @@ def test_the_tiny_recipe_learns_within_a_minute():
     list(trainer)
     seconds = time.process_time() - began
     after = measure(trainer.model("after"), bench, quick=True)
+    assert trainer.samples[0][1] != trainer.samples[-1][1]
     for name in ("distance_sd", "fit_to_melody"):
         assert after[name] < 0.7 * before[name], name
     assert after["fit_to_melody"] < after["shuffled_fit_to_melody"]

@@ -424,7 +424,7 @@ class GANTrainer:
             When there is no melody, or `key` is none.
         """
         one = encoded_piece(as_composition(music), self.encoding, key)
-        tracks = [torch.from_numpy(planes).float()[None] for planes in self.encoding.split(one.tracks)]
+        tracks = [torch.from_numpy(planes)[None] for planes in self.encoding.split(one.tracks.astype(np.float32))]
         self.discriminator.eval()  # or to be asked would change it: spectral normalisation estimates as it goes
         try:
             scores = self.discriminator(torch.from_numpy(one.melody).float()[None], tracks)

@@ -770,8 +770,8 @@ def train(
     Returns
     -------
     Training
-        `.pause()`, `.resume()`, `.step()`, `.stop()`, `.wait()`, `.save(name)`, `.status`, `.progress`, `.history`,
-        `.monitor`.
+        `.pause()`, `.resume()`, `.step()`, `.stop()`, `.wait()`, `.score(piece)`, `.save(name)`, `.status`,
+        `.progress`, `.history`, `.monitor`.
 
     Raises
     ------

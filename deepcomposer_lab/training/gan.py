@@ -48,6 +48,7 @@ from deepcomposer_lab.encoding.bars import BarGrid, BarsEncoding, encoding_of
 from deepcomposer_lab.models.inference import one_thread
 from deepcomposer_lab.models.registry import Model, ModelCard, next_version, save_model
 from deepcomposer_lab.music.composition import Composition, Track, as_composition
+from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.samples import sample_melody
 from deepcomposer_lab.networks.musegan import (
     Critic,
@@ -63,7 +64,7 @@ from deepcomposer_lab.networks.musegan import (
 from deepcomposer_lab.networks.unet_gan import UNetGANConfig, UNetGenerator
 from deepcomposer_lab.training.progress import Progress
 from deepcomposer_lab.training.recipes import GANRecipe
-from deepcomposer_lab.training.song_planes import CHORALES, EncodedSong, encoded_song, songs_of
+from deepcomposer_lab.training.song_planes import CHORALES, EncodedSong, encoded_piece, encoded_song, songs_of
 from deepcomposer_lab.training.surroundings import surroundings
 
 Batch = tuple[Tensor, list[Tensor]]  # melody (B, 2, M, T), and for each track (B, 2, rows, T)
@@ -428,6 +429,32 @@ class GANTrainer:
         _, real = self._measured_batch()
         found = [five_metrics(self.encoding, [track[index].numpy() for track in real]) for index in range(len(real[0]))]
         return {name: _middle_half(values) for name, values in _answered(found).items()}
+
+    @one_thread()
+    @torch.no_grad()
+    def score(self, music: Composition | Melody, *, key: str | None = None) -> list[float]:
+        """Return what the discriminator makes of each bar of a piece: high is real, low is made.
+
+        Parameters
+        ----------
+        music : Composition or Melody
+            The melody, and beside it the tracks it judges, by their names: "Alto", "Bass" …
+        key : str, optional
+            The piece's key, as the discriminator hears everything in C; estimated unless told otherwise.
+
+        Raises
+        ------
+        ValueError
+            When there is no melody, or `key` is none.
+        """
+        one = encoded_piece(as_composition(music), self.encoding, key)
+        tracks = [torch.from_numpy(planes)[None] for planes in self.encoding.split(one.tracks.astype(np.float32))]
+        self.discriminator.eval()  # or to be asked would change it: spectral normalisation estimates as it goes
+        try:
+            scores = self.discriminator(torch.from_numpy(one.melody).float()[None], tracks)
+        finally:
+            self.discriminator.train()
+        return scores[0].tolist()
 
     # --- Keeping ------------------------------------------------------------------------------------------------
 

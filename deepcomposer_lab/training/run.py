@@ -342,6 +342,32 @@ class TrainingRun:
 
         return self._between_updates(act)
 
+    def score(self, music: Any, *, key: str | None = None) -> list[float]:
+        """Return the discriminator's score of each bar of a piece, high for real, low for made.
+
+        Parameters
+        ----------
+        music : Composition or Melody
+            The melody, and beside it the tracks it judges, by their names: "Alto", "Bass" …
+        key : str, optional
+            "G minor"; estimated from the notes unless told otherwise.
+
+        Raises
+        ------
+        RunError
+            When there is no discriminator, or not yet.
+        ValueError
+            When there is no melody, or `key` is none.
+        """
+
+        def act() -> list[float]:
+            score = getattr(self._trainer, "score", None)
+            if score is None:
+                raise RunError("There is no discriminator to ask: this training has one network, or has not begun.")
+            return score(music, key=key)
+
+        return self._between_updates(act)
+
     def keep(self, path: Path) -> None:
         """Write a checkpoint from which the same training can go on.
 

@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 from deepcomposer_lab.datasets import SPLITS, Piece, Song, load_dataset
 from deepcomposer_lab.datasets.songs import FOLDS, TICKS_PER_BAR, TICKS_PER_BEAT, SongTrack, sorted_notes
-from deepcomposer_lab.encoding.bars import BarsEncoding, Placed, TrackWindow, resampled
+from deepcomposer_lab.encoding.bars import BarGrid, BarsEncoding, Placed, TrackWindow, resampled
+from deepcomposer_lab.music.composition import Composition
+from deepcomposer_lab.music.key import find_key, read_key
+from deepcomposer_lab.music.skyline import melody_of
 
 BytePlanes = NDArray[np.uint8]  # (2, rows, steps): onset, sound; 0 or 1
 
@@ -77,6 +80,34 @@ def encoded_song(song: Song, encoding: BarsEncoding) -> EncodedSong:
 
     tracks = np.concatenate([drawn(window) for window in encoding.tracks], axis=1)
     return EncodedSong(song.name, drawn(encoding.melody), tracks, shift, song.bars, bool(song.key[1]))
+
+
+def encoded_piece(piece: Composition, encoding: BarsEncoding, key: str | None = None) -> EncodedSong:
+    """Draw any piece in an encoding's windows: its melody, and the tracks that are named as the encoding's are.
+
+    A track that the piece lacks is silent, and one of another name is not heard.
+
+    Parameters
+    ----------
+    piece : Composition
+        As a GAN makes them: tracks "Melody", "Drums", "Bass" …; the melody is found as `melody_of` finds it.
+    encoding : BarsEncoding
+    key : str, optional
+        "G minor"; estimated from the notes unless told otherwise.
+
+    Raises
+    ------
+    ValueError
+        When the piece has no melody, or `key` is none.
+    """
+    tonic, mode = find_key(piece) if key is None else read_key(key)
+    shift, grid = shift_to_c(tonic), BarGrid.of(piece, encoding)
+    melody = encoding.melody.draw(grid.place(melody_of(piece).notes), grid.steps, shift)
+    notes = {track.name.lower(): track.notes for track in piece.tracks}
+    tracks = encoding.join(
+        window.draw(grid.place(notes.get(window.role, ())), grid.steps, shift) for window in encoding.tracks
+    )
+    return EncodedSong(piece.title, melody.astype(np.uint8), tracks.astype(np.uint8), shift, grid.bars, bool(mode))
 
 
 def track_on_grid(song: Song, role: str, encoding: BarsEncoding) -> Placed:

@@ -19,8 +19,11 @@ from deepcomposer_lab.benchmarks.gan_rows import bench_of
 from deepcomposer_lab.datasets.songs import Song, SongTrack, sorted_notes
 from deepcomposer_lab.encoding.bars import encoding_of
 from deepcomposer_lab.models.registry import load_model
+from deepcomposer_lab.music.note import PITCH_NAMES
+from deepcomposer_lab.music.samples import sample_melody
 from deepcomposer_lab.training import recipes, train
 from deepcomposer_lab.training.gan import Crops, GANTrainer, apart, five_metrics
+from deepcomposer_lab.training.run import RunError, TrainingRun
 from deepcomposer_lab.training.song_planes import chorale_songs, encoded_song
 
 SMALL = recipes.MUSEGAN_TINY.replace(
@@ -127,6 +130,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from test_gan_training import SMALL, trainer_of
+from deepcomposer_lab.training.run import RunError, TrainingRun
 from deepcomposer_lab.training.song_planes import chorale_songs
 trainer = trainer_of(chorale_songs("train")[:6], checkpoint=Path(sys.argv[1]))
 for progress in trainer:
@@ -231,6 +235,35 @@ def test_the_sample_is_heard_at_every_epoch(songs):
         == set(told[0].metrics)
         == {"empty_bar_rate", "distinct_pitches_per_bar", "in_scale_ratio", "polyphonic_rate"}
     )  # there are no drums
+
+
+def test_a_piece_is_scored_bar_by_bar_as_in_training_and_asking_changes_nothing(songs):
+    trainer = trainer_of(songs, SMALL.replace(epochs=3))
+    for _ in range(20):
+        trainer.discriminator_step()
+    before = weights(trainer)
+    song = songs[0]
+    piece = song.to_composition()
+    scores = trainer.score(piece, key=PITCH_NAMES[song.key[0]])
+    one = encoded_song(song, trainer.encoding)
+    steps = len(scores) * trainer.encoding.steps_per_bar
+    real = [torch.from_numpy(planes[:, :, :steps]).float()[None] for planes in trainer.encoding.split(one.tracks)]
+    trainer.discriminator.eval()
+    expected = trainer.discriminator(torch.from_numpy(one.melody[:, :, :steps]).float()[None], real)
+    trainer.discriminator.train()
+    assert scores == pytest.approx(expected[0].tolist())
+    assert same(before, weights(trainer))
+    assert np.mean(scores) > np.mean(trainer.score(trainer.samples[0][1]))  # real bars up, an untrained forger's down
+
+
+def test_a_run_scores_at_any_time(songs):
+    run = TrainingRun(lambda: trainer_of(songs), name="small")
+    with pytest.raises(RunError, match="no discriminator to ask"):
+        run.score(songs[0].to_composition())
+    run.start()
+    assert len(run.score(songs[0].to_composition().trim(0, 16))) == 4  # while it trains
+    run.stop()
+    assert len(run.score(sample_melody("ode_to_joy"))) == 8
 
 
 def test_five_metrics_of_planes_are_those_of_the_music():

@@ -7,8 +7,9 @@ import pytest
 
 from deepcomposer_lab.datasets import load_dataset
 from deepcomposer_lab.datasets.songs import Song, SongTrack, check_song, sorted_notes
-from deepcomposer_lab.encoding.bars import ONSET, SOUND, BarsEncoding, TrackWindow, encoding_of
-from deepcomposer_lab.training.song_planes import chorale_songs, encoded_song, shift_to_c, songs_of
+from deepcomposer_lab.encoding.bars import ONSET, SOUND, BarGrid, BarsEncoding, TrackWindow, encoding_of
+from deepcomposer_lab.music.note import PITCH_NAMES
+from deepcomposer_lab.training.song_planes import chorale_songs, encoded_piece, encoded_song, shift_to_c, songs_of
 
 TRACKS = (SongTrack("melody"), SongTrack("drums", is_drum=True), SongTrack("keys"))
 ENCODING = BarsEncoding(
@@ -68,3 +69,23 @@ def test_datasets_are_joined_by_plus() -> None:
     assert {one.tracks[3].role for one in both} == {"guitar"}
     with pytest.raises(ValueError, match="no dataset called 'polka'"):
         songs_of("polka")
+
+
+def test_a_piece_is_drawn_as_the_song_it_came_from() -> None:
+    for one in chorale_songs("test")[:5]:
+        expected = encoded_song(one, encoding_of("bach"))
+        piece = one.to_composition()
+        found = encoded_piece(piece, encoding_of("bach"), PITCH_NAMES[one.key[0]])
+        assert found.bars == BarGrid.of(piece, encoding_of("bach")).bars
+        steps = 16 * found.bars
+        assert np.array_equal(found.melody, expected.melody[:, :, :steps])
+        assert np.array_equal(found.tracks, expected.tracks[:, :, :steps])
+
+
+def test_a_track_that_a_piece_lacks_is_silent_and_a_key_that_is_none_is_refused() -> None:
+    melody = chorale_songs("test")[0].to_composition()
+    alone = encoded_piece(melody.with_tracks(melody.tracks[:1]), encoding_of("bach"))
+    assert alone.melody.any()
+    assert not alone.tracks.any()
+    with pytest.raises(ValueError, match="A key is written"):
+        encoded_piece(melody, encoding_of("bach"), "H")

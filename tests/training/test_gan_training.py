@@ -230,11 +230,13 @@ def test_the_sample_is_heard_at_every_epoch(songs):
     assert [round(progress.epoch) for progress in told] == [1, 2]
     melodies = {music.tracks[0].notes for _, music in trainer.samples}
     assert len(melodies) == 1
-    assert (
-        set(trainer.band)
-        == set(told[0].metrics)
-        == {"empty_bar_rate", "distinct_pitches_per_bar", "in_scale_ratio", "polyphonic_rate"}
-    )  # there are no drums
+    assert set(trainer.band) == {
+        "empty_bar_rate",
+        "distinct_pitches_per_bar",
+        "in_scale_ratio",
+        "polyphonic_rate",
+    }  # no drums
+    assert set(told[0].metrics) <= set(trainer.band)  # of silence the scale has no answer
 
 
 def test_a_piece_is_scored_bar_by_bar_as_in_training_and_asking_changes_nothing(songs):

@@ -577,8 +577,8 @@ class TestComposeWithAGAN:
         self.save("pop", "b_pop")
         self.save("jazz", "a_jazz")  # by name it comes before those that ship
         assert studio.compose(MELODY, "gan", seed=3, save=False).steps[0].model == "a_jazz"
-        monkeypatch.setitem(studio.TECHNIQUES, "gan", (*studio.TECHNIQUES["gan"][:2], "my_pop"))
-        assert studio.compose(MELODY, "gan", seed=3, save=False).steps[0].model == "my_pop"
+        monkeypatch.setitem(studio.TECHNIQUES, "gan", (*studio.TECHNIQUES["gan"][:2], "b_pop"))
+        assert studio.compose(MELODY, "gan", seed=3, save=False).steps[0].model == "b_pop"
 
     def test_without_any_model_it_is_said(self, monkeypatch, tmp_path):
         monkeypatch.setattr("deepcomposer_lab.models.registry.MODELS_DIRECTORY", tmp_path)

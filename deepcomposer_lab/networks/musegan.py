@@ -203,8 +203,11 @@ class Generator(nn.Module):
             convolution(K * width, K * width, groups=K),
         )
         self.heads = nn.ModuleList(nn.Conv1d(width, logits, 1) for logits in config.track_logits)
-        for head in self.heads:
-            nn.init.constant_(head.bias, -1.0)  # type: ignore[arg-type]  # music is mostly silence, row by row
+        for head, kind in zip(self.heads, config.track_kinds, strict=True):
+            assert isinstance(head, nn.Conv1d) and head.bias is not None  # noqa: PT018
+            nn.init.constant_(head.bias, -1.0)  # music is mostly silence, row by row
+            if kind != "drums":
+                nn.init.constant_(head.bias[-1:], 0.0)  # but something happens: before it learns it makes noise
 
     def forward(self, melody: Tensor, noise: Noise) -> list[Tensor]:
         """(B, 2, M, T), noise -> for each track (B, logits, T)."""

@@ -507,7 +507,7 @@ def _edit_history(run: Any, ruler: Ruler) -> EditHistory:
             adds=edit.kind == "add",
             note=index,
             right=right,
-            words=f"{_edit_in_words(edit, ruler, 'drawn with ')}.",
+            words=f"{_edit_in_words(edit, ruler, 'drawn with ', by_rule=edit.by_rule)}.",
             runner_up=_beside_the_edit(edit, right, ruler),
             opinions=opinions[id(edit.map)],
         )
@@ -562,8 +562,11 @@ def _notes_by_edit(piece: Composition, edits: Sequence[Any]) -> tuple[list[RollN
     return notes, touched
 
 
-def _edit_in_words(edit: Any, ruler: Ruler, share: str = "") -> str:
-    """Return "add G4 (1 beat) at bar 3, beat 2 of 4, 12 %"; the figure is its share among all possible edits."""
+def _edit_in_words(edit: Any, ruler: Ruler, share: str = "", *, by_rule: bool = False) -> str:
+    """Return "add G4 (1 beat) at bar 3, beat 2 of 4, 12 %"; the figure is its share among all possible edits.
+
+    What a rule took out was not drawn, and has no share.
+    """
     from deepcomposer_lab.plots import percent
 
     if edit.note is None:
@@ -571,7 +574,8 @@ def _edit_in_words(edit: Any, ruler: Ruler, share: str = "") -> str:
     length = f"{edit.note.duration:.2f}".rstrip("0").rstrip(".")
     lasting = f"{length} beat{'' if length == '1' else 's'}"
     place = ruler.describe(edit.note.onset)
-    return f"{edit.kind} {edit.note.name} ({lasting}) at {place}, {share}{percent(edit.probability)}"
+    why = "by the rule against parallels" if by_rule else f"{share}{percent(edit.probability)}"
+    return f"{edit.kind} {edit.note.name} ({lasting}) at {place}, {why}"
 
 
 def _beside_the_edit(edit: Any, right: float, ruler: Ruler) -> str:

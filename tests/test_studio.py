@@ -204,7 +204,8 @@ class TestShowEdits:
         for shown, edit in zip(history.edits, run.edits, strict=True):
             assert shown.words.startswith(f"{edit.kind} {edit.note.name} (")
             assert "at bar " in shown.words
-            assert f"drawn with {percent(edit.probability)}." in shown.words
+            why = "by the rule against parallels" if edit.by_rule else f"drawn with {percent(edit.probability)}"
+            assert shown.words.endswith(f", {why}.")
             assert shown.adds is (edit.kind == "add")
             assert history.notes[shown.note].note == edit.note
             if edit.runner_up is not None and edit.runner_up.note is not None:

@@ -26,9 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from prepare import HERE, JSB_SPLITS, corpus_folder, natural_order, read_corpus, write_json
+from prepare import HERE, JSB_SPLITS, corpus_folder, natural_order, read_corpus
 
 from deepcomposer_lab.datasets import read_jsb_frames
+from deepcomposer_lab.datasets.saving import json_lines
 
 HALF = 0.5
 RUN = 16  # frames: the shortest passage that counts when repeats make one alignment impossible; a bar of 4/4
@@ -294,7 +295,7 @@ def main(arguments: list[str] | None = None) -> None:
     chorales, _ = read_corpus(options.corpus or corpus_folder())
     splits = make_splits([c.name for c in chorales], [c.frames() for c in chorales], read_jsb(options.jsb))
     digest = hashlib.sha256(options.jsb.read_bytes()).hexdigest()
-    write_json(options.output, {"jsb_sha256": digest, **splits})
+    options.output.write_text(json_lines({"jsb_sha256": digest, **splits}), encoding="utf-8")
     for name, value in splits.items():
         if not isinstance(value, (dict, list)) or name == "counts":
             print(f"{name}: {value}")

@@ -33,6 +33,8 @@ sys.path.insert(0, str(HERE))
 
 from chorale_musicxml import SourceNote, SourceScore, parse_file, part_names, read_score  # noqa: E402
 
+from deepcomposer_lab.datasets.saving import arrays_digest, json_lines  # noqa: E402
+
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 STEPS_PER_BEAT = 4
 SPLITS = ("train", "validation", "test", "left out")
@@ -328,15 +330,6 @@ def check(sources: dict[str, dict], total: dict, manifest: dict) -> None:
         )
 
 
-def arrays_digest(arrays: dict[str, np.ndarray]) -> str:
-    """Return a sha256 over the arrays' names, types, shapes and values, whatever compressed the file around them."""
-    digest = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
 def card_of(total: dict, manifest: dict, splits: dict, arrays: dict[str, np.ndarray], file: Path) -> dict:
     """Return the machine-readable card; README.md tells the same in prose."""
     left_out = Counter(line["left_out"].split(";")[0] for line in manifest["sources"].values() if "left_out" in line)
@@ -370,7 +363,9 @@ def main(arguments: list[str] | None = None) -> None:
     total = totals(chorales)
     manifest_file, card_file = HERE / "manifest.json", HERE / "card.json"
     if options.record:
-        write_json(manifest_file, {"music21": version("music21"), "totals": total, "sources": sources})
+        manifest_file.write_text(
+            json_lines({"music21": version("music21"), "totals": total, "sources": sources}), encoding="utf-8"
+        )
     manifest = read_json(manifest_file)
     check(sources, total, manifest)
 
@@ -384,29 +379,13 @@ def main(arguments: list[str] | None = None) -> None:
     np.savez_compressed(options.output, **arrays)
     card = card_of(total, manifest, splits, arrays, options.output)
     if options.record:
-        write_json(card_file, card)
+        card_file.write_text(json_lines(card), encoding="utf-8")
     print(f"{options.output}: {total['pieces']} pieces, {total['notes']} notes, {total['steps']} steps")
     print(f"{card['bytes']} bytes, sha256 {card['sha256']}")
 
 
 def read_json(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def write_json(path: Path, value: dict) -> None:
-    """Write JSON with one line an entry of the inner mappings and lists, so that a change shows as a line."""
-    lines = ["{"]
-    for i, (name, inner) in enumerate(value.items()):
-        comma = "," if i < len(value) - 1 else ""
-        if isinstance(inner, dict) and inner and any(isinstance(item, (dict, list)) for item in inner.values()):
-            entries = [f"    {json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in inner.items()]
-            lines += [f"  {json.dumps(name)}: {{", ",\n".join(entries), f"  }}{comma}"]
-        elif isinstance(inner, list) and inner and isinstance(inner[0], dict):
-            entries = [f"    {json.dumps(item, ensure_ascii=False)}" for item in inner]
-            lines += [f"  {json.dumps(name)}: [", ",\n".join(entries), f"  ]{comma}"]
-        else:
-            lines.append(f"  {json.dumps(name)}: {json.dumps(inner, ensure_ascii=False)}{comma}")
-    path.write_text("\n".join([*lines, "}"]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

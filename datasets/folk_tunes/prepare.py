@@ -32,6 +32,7 @@ sys.path.insert(0, str(HERE))
 from abc_tunes import MINOR_LIKE, AbcBar, AbcError, read_tune, split_tunes, without_first_endings  # noqa: E402
 from families import beat_grams, beat_pitches, families, opening  # noqa: E402
 
+from deepcomposer_lab.datasets.saving import arrays_digest, json_lines  # noqa: E402
 from deepcomposer_lab.datasets.songs import (  # noqa: E402
     FOLDS,
     TICKS_PER_BAR,
@@ -386,15 +387,6 @@ def check(sources: dict, total: dict, manifest: dict) -> None:
         raise SystemExit("The tunes are not those of manifest.json:\n" + "\n".join(wrong[:10]))
 
 
-def arrays_digest(arrays: dict[str, np.ndarray]) -> str:
-    """Return a sha256 over the arrays' names, types, shapes and values, whatever compressed the file around them."""
-    digest = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
 def card_of(total: dict, manifest: dict, arrays: dict[str, np.ndarray], file: Path) -> dict:
     """Return the machine-readable card; README.md tells the same in prose."""
     return {
@@ -427,7 +419,9 @@ def main(arguments: list[str] | None = None) -> None:
     total = totals(tunes, songs, sources)
     manifest_file, card_file = HERE / "manifest.json", HERE / "card.json"
     if options.record:
-        write_json(manifest_file, {"music21": version("music21"), "totals": total, "sources": sources})
+        manifest_file.write_text(
+            json_lines({"music21": version("music21"), "totals": total, "sources": sources}), encoding="utf-8"
+        )
     manifest = read_json(manifest_file)
     check(sources, total, manifest)
 
@@ -437,26 +431,13 @@ def main(arguments: list[str] | None = None) -> None:
     np.savez_compressed(options.output, **arrays)
     card = card_of(total, manifest, arrays, options.output)
     if options.record:
-        write_json(card_file, card)
+        card_file.write_text(json_lines(card), encoding="utf-8")
     print(f"{options.output}: {total['tunes']} tunes, {total['notes']} notes, {total['bars']} bars")
     print(f"{card['bytes']} bytes, sha256 {card['sha256']}")
 
 
 def read_json(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def write_json(path: Path, value: dict) -> None:
-    """Write JSON with one line an entry of the inner mappings, so that a change shows as a line."""
-    lines = ["{"]
-    for i, (name, inner) in enumerate(value.items()):
-        comma = "," if i < len(value) - 1 else ""
-        if isinstance(inner, dict) and any(isinstance(item, (dict, list)) for item in inner.values()):
-            entries = [f"    {json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in inner.items()]
-            lines += [f"  {json.dumps(name)}: {{", ",\n".join(entries), f"  }}{comma}"]
-        else:
-            lines.append(f"  {json.dumps(name)}: {json.dumps(inner, ensure_ascii=False)}{comma}")
-    path.write_text("\n".join([*lines, "}"]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from deepcomposer_lab.benchmarks.table import estimate
 from deepcomposer_lab.encoding.bars import BarsEncoding
 from deepcomposer_lab.models.inference import one_thread
 from deepcomposer_lab.models.registry import Model, list_models, load_model
-from deepcomposer_lab.networks.musegan import Noise, binarise
+from deepcomposer_lab.networks.musegan import Noise, played
 from deepcomposer_lab.training.song_planes import BytePlanes
 
 Report = Callable[[str], None]
@@ -64,11 +64,7 @@ def accompanist(model: Model) -> Accompany:
         given = torch.from_numpy(np.stack(melodies)).float()  # (B, 2, M, T)
         bars = given.shape[-1] // model.encoding.steps_per_bar
         noise = Noise.draw(network.config, len(given), bars, torch.Generator().manual_seed(seed))
-        windows = model.encoding.tracks
-        made = [
-            binarise(logits, window.kind, window.rows)
-            for logits, window in zip(network(given, noise), windows, strict=True)
-        ]
+        made = played(network.config, network(given, noise))
         return list(torch.cat(made, dim=2).numpy().astype(np.uint8))
 
     return accompany

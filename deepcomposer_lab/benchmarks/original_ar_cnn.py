@@ -62,6 +62,7 @@ from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.music.voices import assign_voices
 from deepcomposer_lab.networks.original_ar_cnn import OriginalARCNN, OriginalARCNNConfig, edit_loss
 from deepcomposer_lab.training.ar_cnn import Source, crop, source_of
+from deepcomposer_lab.training.checkpoints import follow, read_checkpoint, write_checkpoint
 from deepcomposer_lab.training.ranking import average_precision
 from deepcomposer_lab.training.surroundings import surroundings
 
@@ -202,20 +203,9 @@ class OriginalTrainer:
         loss.backward()
         self.optimizer.step()
         self.updates += 1
-        self._follow()
+        follow(self.average, self.network, self.updates, self.recipe.average_decay)
         self.spent += time.process_time() - began
         return float(loss.detach())
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Move the averaged weights towards the trained ones, faster early on."""
-        decay = min(self.recipe.average_decay, (1 + self.updates) / (10 + self.updates))
-        current = self.network.state_dict()
-        for name, averaged in self.average.state_dict().items():
-            if averaged.is_floating_point():
-                averaged.lerp_(current[name], 1 - decay)
-            else:
-                averaged.copy_(current[name])
 
     @torch.inference_mode()
     def validate(self) -> float:
@@ -237,7 +227,6 @@ class OriginalTrainer:
         if self.checkpoint is None:
             return
         state = {
-            "recipe": json.dumps(self.recipe.as_dict()),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "best": self.best,
@@ -248,23 +237,10 @@ class OriginalTrainer:
             "torch_random": torch.get_rng_state(),
             "random": self.random.bit_generator.state,
         }
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
+        write_checkpoint(self.checkpoint, self.recipe.as_dict(), state)
 
     def _restore(self, path: Path) -> None:
-        try:
-            state = torch.load(path, weights_only=True)
-            recipe = json.loads(state["recipe"])
-        except Exception as error:  # what a damaged file makes torch raise is without end: EOFError, struct.error …
-            raise ValueError(
-                f"{path.name} is no checkpoint of the original, or it is damaged. Name another one, or remove this one."
-            ) from error
-        if recipe != self.recipe.as_dict():
-            raise ValueError(
-                f"{path.name} was kept by a training with another recipe. Name another checkpoint, or remove this one."
-            )
+        state = read_checkpoint(path, self.recipe.as_dict())
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

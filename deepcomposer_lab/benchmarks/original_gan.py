@@ -50,18 +50,19 @@ from deepcomposer_lab.datasets.songs import Song
 from deepcomposer_lab.encoding.bars import SOUND, BarsEncoding, encoding_of
 from deepcomposer_lab.models.inference import one_thread
 from deepcomposer_lab.music.files import write_atomically
+from deepcomposer_lab.music.key import shift_to_c
 from deepcomposer_lab.networks.original_gan import (
     OriginalCritic,
     OriginalGANConfig,
     OriginalGenerator,
     gradient_penalty,
 )
+from deepcomposer_lab.training.checkpoints import read_checkpoint, write_checkpoint
 from deepcomposer_lab.training.song_planes import (
     CHORALE_TRACKS,
     CHORALES,
     BytePlanes,
     chorale_songs,
-    shift_to_c,
     track_on_grid,
 )
 from deepcomposer_lab.training.surroundings import surroundings
@@ -190,7 +191,6 @@ class OriginalGANTrainer:
         if self.checkpoint is None:
             return
         state = {
-            "recipe": json.dumps(self.recipe.as_dict()),
             "generator": self.generator.state_dict(),
             "critic": self.critic.state_dict(),
             "generator_adam": self.generator_adam.state_dict(),
@@ -200,23 +200,10 @@ class OriginalGANTrainer:
             "torch_random": torch.get_rng_state(),
             "random": self.random.bit_generator.state,
         }
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
+        write_checkpoint(self.checkpoint, self.recipe.as_dict(), state)
 
     def _restore(self, path: Path) -> None:
-        try:
-            state = torch.load(path, weights_only=True)
-            recipe = json.loads(state["recipe"])
-        except Exception as error:  # what a damaged file makes torch raise is without end
-            raise ValueError(
-                f"{path.name} is no checkpoint of the original, or it is damaged. Name another one, or remove this one."
-            ) from error
-        if recipe != self.recipe.as_dict():
-            raise ValueError(
-                f"{path.name} was kept by a training with another recipe. Name another checkpoint, or remove this one."
-            )
+        state = read_checkpoint(path, self.recipe.as_dict())
         for name in ("generator", "critic", "generator_adam", "critic_adam"):
             getattr(self, name).load_state_dict(state[name])
         self.updates, self.spent = state["updates"], state["spent"]

@@ -13,7 +13,6 @@ Lesson: notebooks/06_musegan.ipynb.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deepcomposer_lab.datasets.saving import arrays_digest
 from deepcomposer_lab.datasets.songs import SPLITS, TICKS_PER_BEAT, Song, SongTrack, songs_to_arrays
 from deepcomposer_lab.music.arranging import ARRANGER_VERSION, arrange
 
@@ -149,7 +149,7 @@ def _card(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
         "arranger_version": ARRANGER_VERSION,
         "tunes": {"name": TUNES, "sha256": tunes["sha256"], "arrays_sha256": tunes["arrays_sha256"]},
         # There is no file: this is over the values.
-        "sha256": _digest(arrays),
+        "sha256": arrays_digest(arrays),
         "ticks_per_beat": TICKS_PER_BEAT,
         "counts": {
             "songs": len(arrays["names"]),
@@ -159,12 +159,3 @@ def _card(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
         },
         "splits": {split: int((arrays["split"] == SPLITS.index(split)).sum()) for split in SPLITS},
     }
-
-
-def _digest(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return a sha256 over the arrays' names, types, shapes and values."""
-    digest = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

@@ -196,6 +196,17 @@ class BarsEncoding:
         edges = np.cumsum([0, *(track.rows for track in self.tracks)]).tolist()
         return tuple(slice(start, end) for start, end in pairwise(edges))
 
+    def sizes(self) -> dict[str, Any]:
+        """Return what a network has to know of the windows, by the names of `networks.musegan.MuseGANConfig`."""
+        return {
+            "melody_rows": self.melody.rows,
+            "melody_lowest": self.melody.lowest_pitch,
+            "track_kinds": tuple(window.kind for window in self.tracks),
+            "track_rows": tuple(window.rows for window in self.tracks),
+            "track_lowest": tuple(window.lowest_pitch for window in self.tracks),
+            "steps_per_beat": self.steps_per_beat,
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """Return the plain values a model card keeps."""
         return asdict(self)

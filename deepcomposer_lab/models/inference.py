@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from deepcomposer_lab.networks.musegan import Noise, binarise
+from deepcomposer_lab.networks.musegan import Noise, played
 from deepcomposer_lab.networks.trunks import CircleConvolution
 
 
@@ -54,10 +54,9 @@ def accompaniment(
         Of each track onset and sound, each 0 or 1.
     """
     numbers = Noise(*(torch.from_numpy(np.asarray(part, dtype=np.float32))[None] for part in noise))
-    logits = generator(torch.from_numpy(melody)[None], numbers)
     config: Any = generator.config
-    tracks = zip(logits, config.track_kinds, config.track_rows, strict=True)
-    return [binarise(one, kind, rows)[0].numpy() for one, kind, rows in tracks]
+    tracks = played(config, generator(torch.from_numpy(melody)[None], numbers))
+    return [track[0].numpy() for track in tracks]
 
 
 Network = TypeVar("Network", bound=nn.Module)

@@ -19,6 +19,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -259,28 +260,21 @@ def _build_generator(card: ModelCard) -> tuple[nn.Module, BarsEncoding]:
         raise ModelError(
             f"The card of {card.stem} lacks a size, or names one that its network has not: {error}."
         ) from None
-    for what, heard, played in _fits(encoding, config):
+    for name, heard in encoding.sizes().items():
+        played = getattr(config, name)
+        if name == "track_lowest":  # of drums it means nothing
+            pitched = [window.kind != "drums" for window in encoding.tracks]
+            heard, played = (tuple(compress(lowest, pitched)) for lowest in (heard, played))
         if heard != played:
-            raise ModelError(f"The encoding of {card.stem} has {what} {_shown(heard)}, its network {_shown(played)}.")
+            raise ModelError(
+                f"The encoding of {card.stem} has {name.replace('_', ' ')} {_shown(heard)}, its network "
+                f"{_shown(played)}."
+            )
+    if encoding.steps_per_bar != config.steps_per_bar:
+        raise ModelError(
+            f"The encoding of {card.stem} has {encoding.steps_per_bar} steps a bar, its network {config.steps_per_bar}."
+        )
     return getattr(module, generator_class)(config), encoding
-
-
-def _fits(encoding: BarsEncoding, config: Any) -> list[tuple[str, Any, Any]]:
-    """Return what encoding and network must agree in: its name, what the encoding has, what the network has."""
-    tracks, pitched = encoding.tracks, [kind != "drums" for kind in config.track_kinds]
-    return [
-        ("kinds of track", tuple(track.kind for track in tracks), tuple(config.track_kinds)),
-        ("rows", tuple(track.rows for track in tracks), tuple(config.track_rows)),
-        (
-            "lowest pitches",  # of drums they mean nothing
-            tuple(track.lowest_pitch for track in tracks if not track.is_drum),
-            tuple(low for low, has_pitch in zip(config.track_lowest, pitched, strict=True) if has_pitch),
-        ),
-        ("rows of the melody", encoding.melody.rows, config.melody_rows),
-        ("lowest pitch of the melody", encoding.melody.lowest_pitch, config.melody_lowest),
-        ("steps a beat", encoding.steps_per_beat, config.steps_per_beat),
-        ("steps a bar", encoding.steps_per_bar, config.steps_per_bar),
-    ]
 
 
 def _shown(value: Any) -> str:

@@ -49,6 +49,11 @@ def find_key(composition: Composition) -> tuple[int, int]:
     return estimate_key(np.array([note.pitch for note in notes]), np.array([note.duration for note in notes]))
 
 
+def shift_to_c(tonic: int) -> int:
+    """Return how many semitones, −6 … 5, move a tonic (0 is C) to the nearest C."""
+    return (6 - tonic) % 12 - 6
+
+
 def key_name(key: tuple[int, int]) -> str:
     """Return a key in words: (7, 1) is "G minor"."""
     return f"{PITCH_NAMES[key[0]]} {MODES[key[1]]}"

@@ -277,6 +277,11 @@ def binarise(logits: Tensor, kind: str, rows: int) -> Tensor:
     return torch.stack([sound * events * (1 - before * (1 - again)), sound], dim=1)
 
 
+def played(config: MuseGANConfig, logits: Sequence[Tensor]) -> list[Tensor]:
+    """Make notes of every track's logits, by its kind; see `binarise`."""
+    return [binarise(*one) for one in zip(logits, config.track_kinds, config.track_rows, strict=True)]
+
+
 def _rounded(probabilities: Tensor) -> Tensor:
     # The brackets make the value exactly 0 or 1: from left to right it could come out as 0.9999999.
     return (probabilities > 0.5).float() + (probabilities - probabilities.detach())

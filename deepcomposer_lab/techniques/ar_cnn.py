@@ -45,6 +45,7 @@ from deepcomposer_lab.techniques.technique import (
     checked_switch,
     chosen_seed,
     free_name,
+    step_to_repeat,
 )
 
 VOICES = CHOIR  # who sings what is added
@@ -116,7 +117,7 @@ class RunnerUp:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One decision of the model.
+    """One decision of the model, or of the rule against parallels.
 
     Parameters
     ----------
@@ -124,13 +125,16 @@ class Edit:
     note : Note
         The whole note that came or went, in beats.
     probability : float
-        How likely this edit was among all possible ones (for an added note: of the cell times of its duration).
+        How likely this edit was among all possible ones (for an added note: of the cell times of its duration). Where
+        the rule took a note out, P(right) of removing it, as the network found it.
     from_input : bool
         Whether the note is one of the input's.
     runner_up : RunnerUp or None
         The likeliest edit that was not taken; None where there was no other. `str` puts it in words.
     map : ProbabilityMap
         What the network thought when the edit was drawn. Edits drawn from one look share it.
+    by_rule : bool
+        Whether it was not drawn: proofreading took the note out because it moved in parallel with another voice.
     """
 
     kind: Literal["add", "remove"]
@@ -139,6 +143,7 @@ class Edit:
     from_input: bool
     runner_up: RunnerUp | None
     map: ProbabilityMap
+    by_rule: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,18 +310,11 @@ class ARCNN:
         TypeError, ValueError
             When `made` tells of no AR-CNN step; and as `compose`.
         """
-        if isinstance(made, Composition):
-            if not made.steps:
-                raise ValueError(f"{made.title!r} does not tell how it was made, so there is nothing to do again.")
-            made = made.steps[-1]
-        if not isinstance(made, CompositionStep):
-            raise TypeError(f"`again` takes a composition that AR-CNN made, or its step; got {type(made).__name__}.")
-        if made.technique != self.name:
-            raise ValueError(f"The last step was made by {made.technique!r}; {self.name!r} can only repeat its own.")
-        if "notes_at_once" in made.parameters:
+        step = step_to_repeat(made, self.name)
+        if "notes_at_once" in step.parameters:
             raise ValueError("The last step was made by `fill_at_once`, without chance: to repeat it, call that again.")
-        settings = {name: value for name, value in made.parameters.items() if name != VOICE_TRACKS}
-        return self.compose(music, **{"seed": made.seed, **settings, **changes})
+        settings = {name: value for name, value in step.parameters.items() if name != VOICE_TRACKS}
+        return self.compose(music, **{"seed": step.seed, **settings, **changes})
 
     def fill_at_once(self, music: Melody | Composition, *, notes: int | None = None) -> Composition:
         """Add the likeliest notes of one single look, all at once, and return the result; nothing is removed.
@@ -757,7 +755,7 @@ class Session(Iterator[Edit]):
         self._look = None
         self._forbidden.clear()
         self._history.append(placed)
-        return Edit("remove", placed.note, probability, False, None, seen)
+        return Edit("remove", placed.note, probability, False, None, seen, by_rule=True)
 
     def _voices(self) -> list[list[Placed]]:
         """Return every voice as it will be written: the input's tracks, highest first, and Alto, Tenor, Bass."""

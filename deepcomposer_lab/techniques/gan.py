@@ -25,13 +25,20 @@ from deepcomposer_lab.models.registry import GENERATORS, Model, ModelError, list
 from deepcomposer_lab.music.checks import shown
 from deepcomposer_lab.music.composition import Composition, CompositionStep, Track, as_composition
 from deepcomposer_lab.music.instruments import program_of
-from deepcomposer_lab.music.key import find_key, key_name, read_key
+from deepcomposer_lab.music.key import find_key, key_name, read_key, shift_to_c
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.music.skyline import melody_of, melody_track
 from deepcomposer_lab.techniques.gan_noise import drawn_noise
 from deepcomposer_lab.techniques.gan_roles import players
-from deepcomposer_lab.techniques.technique import Parameter, ProgressCallback, checked_switch, chosen_seed, free_name
+from deepcomposer_lab.techniques.technique import (
+    Parameter,
+    ProgressCallback,
+    checked_switch,
+    chosen_seed,
+    free_name,
+    step_to_repeat,
+)
 
 SOFTER = 0.85  # of the melody's middle velocity, so that the melody stays in front
 MOST_BARS = 4000  # two hours of music; a note that far out is a slip, and would cost gigabytes
@@ -199,15 +206,8 @@ class GAN:
         TypeError, ValueError
             When `made` tells of no GAN step; and as `compose`.
         """
-        if isinstance(made, Composition):
-            if not made.steps:
-                raise ValueError(f"{made.title!r} does not tell how it was made, so there is nothing to do again.")
-            made = made.steps[-1]
-        if not isinstance(made, CompositionStep):
-            raise TypeError(f"`again` takes a composition that a GAN made, or its step; got {type(made).__name__}.")
-        if made.technique != self.name:
-            raise ValueError(f"The last step was made by {made.technique!r}; {self.name!r} can only repeat its own.")
-        return self.compose(music, **{"seed": made.seed, **made.parameters, **changes})
+        step = step_to_repeat(made, self.name)
+        return self.compose(music, **{"seed": step.seed, **step.parameters, **changes})
 
     def _by_role(self, values: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
         if values is None:
@@ -336,7 +336,7 @@ class _Task:
                 f"{piece.title!r} already has {_listed(present)} of its own, so nothing is left to add; "
                 "keep_tracks=False (--only-melody) starts from its melody alone."
             )
-        shift = (6 - key[0]) % 12 - 6
+        shift = shift_to_c(key[0])
         grid = _grid_of(piece, encoding)
         heard = encoding.melody.draw(grid.place(melody.notes), grid.steps, shift)
         return cls(piece, melody, source, windows, present, key, wishes.key is None, shift, grid, heard)

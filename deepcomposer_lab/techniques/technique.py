@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from deepcomposer_lab.music.checks import shown
-from deepcomposer_lab.music.composition import Composition
+from deepcomposer_lab.music.composition import Composition, CompositionStep
 from deepcomposer_lab.music.melody import Melody
 
 # (done, of how many): called after every step, so that a studio can show how far it is. Return value ignored.
@@ -119,6 +119,27 @@ def free_name(name: str, taken: Collection[str]) -> str:
     """Return a name that no track has yet: "Bass", else "Bass 2" and so on."""
     numbered = (f"{name} {number}" for number in range(2, len(taken) + 3))
     return next(free for free in (name, *numbered) if free not in taken)
+
+
+def step_to_repeat(made: object, technique: str) -> CompositionStep:
+    """Return the step that `again` repeats: the one given, or a composition's last.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When there is none, or another technique made it.
+    """
+    if isinstance(made, Composition):
+        if not made.steps:
+            raise ValueError(f"{made.title!r} does not tell how it was made, so there is nothing to do again.")
+        made = made.steps[-1]
+    if not isinstance(made, CompositionStep):
+        raise TypeError(
+            f"`again` takes a composition made by the technique {technique!r}, or its step; got {type(made).__name__}."
+        )
+    if made.technique != technique:
+        raise ValueError(f"The last step was made by {made.technique!r}; {technique!r} can only repeat its own.")
+    return made
 
 
 class Technique(Protocol):

@@ -14,7 +14,6 @@ Lesson: notebooks/08_ar_cnn.ipynb.
 from __future__ import annotations
 
 import copy
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +34,7 @@ from deepcomposer_lab.encoding.image import Grid, ImageEncoding
 from deepcomposer_lab.models.inference import channels_last
 from deepcomposer_lab.models.registry import Model, ModelCard, next_version, save_model
 from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
+from deepcomposer_lab.training.checkpoints import read_checkpoint, write_checkpoint
 from deepcomposer_lab.training.corruption import Corrupted, corrupt
 from deepcomposer_lab.training.progress import Progress
 from deepcomposer_lab.training.ranking import average_precision
@@ -174,11 +174,6 @@ def config_of(recipe: ARCNNRecipe, encoding: ImageEncoding) -> ARCNNConfig:
         dropout=recipe.dropout,
         longest_duration=encoding.longest_duration,
     )
-
-
-def _plain(recipe: ARCNNRecipe) -> list[tuple[str, Any]]:
-    """Return a recipe's hyperparameters as they come back from JSON."""
-    return list(json.loads(json.dumps(recipe.as_dict())).items())
 
 
 def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
@@ -417,7 +412,6 @@ class ARCNNTrainer:
 
     def _keep(self, path: Path) -> None:
         state: dict[str, Any] = {
-            "recipe": json.dumps(self.recipe.as_dict()),
             "torch_random": torch.get_rng_state(),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -430,26 +424,11 @@ class ARCNNTrainer:
             "seconds": self.seconds,
             "random": self.random.bit_generator.state,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        write_checkpoint(path, self.recipe.as_dict(), state)
 
     def _restore(self, path: Path) -> None:
-        try:
-            state = torch.load(path, weights_only=True)
-            recipe = json.loads(state["recipe"])
-        except Exception as error:  # what a damaged file makes torch raise is without end: EOFError, struct.error …
-            raise ValueError(
-                f"{path.name} is no checkpoint of a training, or it is damaged. Name another one, or remove this one."
-            ) from error
         # The number of epochs may change: a training may go on for longer than was planned.
-        different = [name for name, value in _plain(self.recipe) if name != "epochs" and recipe.get(name) != value]
-        if different:
-            raise ValueError(
-                f"{path.name} was kept by a training with another {different[0]}: {recipe.get(different[0])!r}, not "
-                f"{dict(_plain(self.recipe))[different[0]]!r}. Name another checkpoint, or remove this one."
-            )
+        state = read_checkpoint(path, self.recipe.as_dict(), free=("epochs",))
         torch.set_rng_state(state["torch_random"])
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])

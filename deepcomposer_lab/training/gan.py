@@ -28,7 +28,6 @@ Lesson: notebooks/05_gans.ipynb and 06_musegan.ipynb.
 from __future__ import annotations
 
 import copy
-import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +44,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from deepcomposer_lab import metrics
 from deepcomposer_lab.datasets import Song, load_dataset
 from deepcomposer_lab.encoding.bars import BarGrid, BarsEncoding, encoding_of
-from deepcomposer_lab.models.inference import one_thread
+from deepcomposer_lab.models.inference import accompaniment, one_thread
 from deepcomposer_lab.models.registry import Model, ModelCard, next_version, save_model
 from deepcomposer_lab.music.composition import Composition, Track, as_composition
 from deepcomposer_lab.music.melody import Melody
@@ -56,12 +55,13 @@ from deepcomposer_lab.networks.musegan import (
     Generator,
     MuseGANConfig,
     Noise,
-    binarise,
     divergence,
+    played,
     reconstruction_loss,
     sampled,
 )
 from deepcomposer_lab.networks.unet_gan import UNetGANConfig, UNetGenerator
+from deepcomposer_lab.training.checkpoints import follow, read_checkpoint, write_checkpoint
 from deepcomposer_lab.training.progress import Progress
 from deepcomposer_lab.training.recipes import GANRecipe
 from deepcomposer_lab.training.song_planes import CHORALES, EncodedSong, encoded_piece, encoded_song, songs_of
@@ -95,6 +95,10 @@ class Crops:
     def __len__(self) -> int:
         return len(self.starts)
 
+    def song_of(self, crop: int) -> EncodedSong:
+        """Return the song that a crop is cut from."""
+        return self.songs[self.starts[crop][0]]
+
     def batch(self, chosen: Sequence[int]) -> Batch:
         """Return some crops as tensors; what a short song lacks is silence."""
         steps = self.bars * self.encoding.steps_per_bar
@@ -114,12 +118,7 @@ def config_of(recipe: GANRecipe, encoding: BarsEncoding) -> MuseGANConfig:
     """Return the sizes of a recipe's networks."""
     sizes = UNetGANConfig if recipe.network == "unet_gan" else MuseGANConfig
     return sizes(
-        melody_rows=encoding.melody.rows,
-        melody_lowest=encoding.melody.lowest_pitch,
-        track_kinds=tuple(window.kind for window in encoding.tracks),
-        track_rows=tuple(window.rows for window in encoding.tracks),
-        track_lowest=tuple(window.lowest_pitch for window in encoding.tracks),
-        steps_per_beat=encoding.steps_per_beat,
+        **encoding.sizes(),
         bar_width=recipe.bar_width,
         beat_width=recipe.beat_width,
         step_width=recipe.step_width,
@@ -287,12 +286,10 @@ class GANTrainer:
         chance = self._chance(_GENERATOR, self.step)
         means, deviations = self.encoder(real)
         logits = self.generator(melody, sampled(means, deviations, chance))
-        kinds, rows = self.config.track_kinds, self.config.track_rows
-        reconstruction = torch.stack(
-            [reconstruction_loss(*parts) for parts in zip(logits, real, kinds, strict=True)]
-        ).sum()
+        tracks = zip(logits, real, self.config.track_kinds, strict=True)
+        reconstruction = torch.stack([reconstruction_loss(*one) for one in tracks]).sum()
         tax = divergence(means, deviations) / melody.shape[-1]
-        again = [binarise(*parts) for parts in zip(logits, kinds, rows, strict=True)]
+        again = played(self.config, logits)
         made = self._made(self.generator, melody, self._noise(melody, chance))
         self.discriminator.requires_grad_(False)  # its weights stay, and what they would need is not computed
         made_scores = self.discriminator(melody, made)
@@ -315,7 +312,7 @@ class GANTrainer:
         self.generator_optimizer.step()
         self.step += 1
         self._since_generator = 0
-        self._follow()
+        follow(self.average, self.generator, self.step, recipe.average_decay)
         losses = {
             "generator": loss,
             "adversarial": adversarial,
@@ -330,8 +327,7 @@ class GANTrainer:
 
     def _made(self, generator: nn.Module, melody: Tensor, noise: Noise) -> list[Tensor]:
         """Return what a generator makes of melodies and noise, as planes of 0 and 1."""
-        kinds, rows = self.config.track_kinds, self.config.track_rows
-        return [binarise(*parts) for parts in zip(generator(melody, noise), kinds, rows, strict=True)]
+        return played(self.config, generator(melody, noise))
 
     def _sameness(self, made: Sequence[Tensor], other: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
         """Return by how much two accompaniments of one melody lie nearer than `least_diversity` asks for; at least 0.
@@ -363,13 +359,6 @@ class GANTrainer:
         left = max(0.0, 1 - self.step / max(1, self.total_steps))
         for group in optimizer.param_groups:
             group["lr"] = peak * min(1.0, max(0.02, left / max(1e-9, self.recipe.decay_share)))
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Move the averaged weights towards the trained ones, faster early on."""
-        decay = min(self.recipe.average_decay, (1 + self.step) / (10 + self.step))
-        for averaged, current in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-            averaged.lerp_(current, 1 - decay)
 
     def _told(
         self,
@@ -415,20 +404,32 @@ class GANTrainer:
         epoch = self.step / self.steps_per_epoch
         melody, _ = self._measured_batch()
         made = self._made(self.average, melody, self._noise(melody, self._chance(_MEASURE, 0)))
-        found = [five_metrics(self.encoding, [track[index].numpy() for track in made]) for index in range(len(melody))]
+        found = self._five_metrics(made)
         figures = {name: float(np.mean(values)) for name, values in _answered(found).items()}
         self.measured.append((epoch, figures))
         self.samples.append((epoch, accompany(self.average, self.encoding, SAMPLE, SAMPLE_SEED)))
         return figures
 
-    def _measured_batch(self) -> Batch:
+    @property
+    def _measured_crops(self) -> list[int]:
         count = len(self.validation)
-        return self.validation.batch(list(range(0, count, max(1, count // MEASURED_SONGS)))[:MEASURED_SONGS])
+        return list(range(0, count, max(1, count // MEASURED_SONGS)))[:MEASURED_SONGS]
+
+    def _measured_batch(self) -> Batch:
+        return self.validation.batch(self._measured_crops)
+
+    def _five_metrics(self, tracks: Sequence[Tensor]) -> list[dict[str, float]]:
+        """Return the five metrics of each accompaniment to the measured melodies, in the mode of its song."""
+        return [
+            five_metrics(
+                self.encoding, [track[index].numpy() for track in tracks], minor=self.validation.song_of(crop).minor
+            )
+            for index, crop in enumerate(self._measured_crops)
+        ]
 
     def _band(self) -> dict[str, tuple[float, float]]:
         _, real = self._measured_batch()
-        found = [five_metrics(self.encoding, [track[index].numpy() for track in real]) for index in range(len(real[0]))]
-        return {name: _middle_half(values) for name, values in _answered(found).items()}
+        return {name: _middle_half(values) for name, values in _answered(self._five_metrics(real)).items()}
 
     @one_thread()
     @torch.no_grad()
@@ -497,7 +498,6 @@ class GANTrainer:
     def keep(self, path: Path) -> None:
         """Write the whole state, so that a training can go on from it; the file is exchanged in one step."""
         state = {
-            "recipe": json.dumps(self.recipe.as_dict()),
             **{name: part.state_dict() for name, part in self._parts().items()},
             "step": self.step,
             "discriminator_updates": self.discriminator_updates,
@@ -507,10 +507,7 @@ class GANTrainer:
             "measured": self.measured,
             "samples": [(epoch, _plain(music)) for epoch, music in self.samples],
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        write_checkpoint(path, self.recipe.as_dict(), state)
 
     def _parts(self) -> dict[str, Any]:
         return {
@@ -523,20 +520,7 @@ class GANTrainer:
         }
 
     def _restore(self, path: Path) -> None:
-        try:
-            state = torch.load(path, weights_only=True)
-            recipe = json.loads(state["recipe"])
-        except Exception as error:  # what a damaged file makes torch raise is without end: EOFError, struct.error …
-            raise ValueError(
-                f"{path.name} is no checkpoint of a training, or it is damaged. Name another one, or remove this one."
-            ) from error
-        own = json.loads(json.dumps(self.recipe.as_dict()))
-        different = [name for name, value in own.items() if recipe.get(name) != value]
-        if different:
-            raise ValueError(
-                f"{path.name} was kept by a training with another {different[0]}: {recipe.get(different[0])!r}, not "
-                f"{own[different[0]]!r}. Name another checkpoint, or remove this one."
-            )
+        state = read_checkpoint(path, self.recipe.as_dict())
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.step, self.discriminator_updates = state["step"], state["discriminator_updates"]
@@ -582,11 +566,12 @@ def apart(one: Tensor, other: Tensor) -> Tensor:
 # --- From planes to music -----------------------------------------------------------------------------------------
 
 
-def five_metrics(encoding: BarsEncoding, tracks: Sequence[NDArray[np.float32]]) -> dict[str, float]:
-    """Return the five metrics of an accompaniment's planes, all tracks together, in C major or minor alike.
+def five_metrics(
+    encoding: BarsEncoding, tracks: Sequence[NDArray[np.float32]], *, minor: bool = False
+) -> dict[str, float]:
+    """Return the five metrics of an accompaniment's planes, all tracks together.
 
-    Songs are shown in C, of which mode the planes do not tell: the scale is that of C major or of C minor, harmonic,
-    whichever holds more of the notes.
+    The scale is that of C, in which songs are shown: major, or harmonic minor.
     """
     music = Composition(
         tuple(
@@ -600,17 +585,15 @@ def five_metrics(encoding: BarsEncoding, tracks: Sequence[NDArray[np.float32]]) 
         )
     )
     used = metrics.pitches_used(music)
-    scales = [metrics.in_scale_ratio(music, key="C", mode=mode) for mode in ("major", "harmonic minor")]
     return {
         "empty_bar_rate": metrics.empty_bar_rate(music),
         "distinct_pitches_per_bar": used.distinct_pitches_per_bar,
-        "in_scale_ratio": float(np.nanmax(scales)) if not np.isnan(scales).all() else float("nan"),
+        "in_scale_ratio": metrics.in_scale_ratio(music, key="C", mode="harmonic minor" if minor else "major"),
         "polyphonic_rate": metrics.polyphonic_rate(music),
         "drum_in_pattern": metrics.drum_in_pattern(music),
     }
 
 
-@torch.no_grad()
 def accompany(generator: nn.Module, encoding: BarsEncoding, sample: str, seed: int) -> Composition:
     """Return what a generator makes of a sample melody in C: what training lets one hear, epoch by epoch."""
     music = as_composition(sample_melody(sample))
@@ -618,15 +601,9 @@ def accompany(generator: nn.Module, encoding: BarsEncoding, sample: str, seed: i
     melody = encoding.melody.draw(grid.place(music.tracks[0].notes), grid.steps)
     config: Any = generator.config
     noise = Noise.draw(config, 1, grid.bars, torch.Generator().manual_seed(seed))
-    logits = generator(torch.from_numpy(melody)[None], noise)
-    made = [binarise(*parts) for parts in zip(logits, config.track_kinds, config.track_rows, strict=True)]
+    made = accompaniment(generator, melody, [part[0].numpy() for part in noise])
     added = [
-        Track(
-            tuple(grid.notes(window.read(planes[0].numpy()), 70)),
-            window.role.capitalize(),
-            window.program,
-            window.is_drum,
-        )
+        Track(tuple(grid.notes(window.read(planes), 70)), window.role.capitalize(), window.program, window.is_drum)
         for window, planes in zip(encoding.tracks, made, strict=True)
     ]
     return music.with_tracks([*music.tracks, *added])

@@ -20,7 +20,7 @@ from deepcomposer_lab.datasets import SPLITS, Piece, Song, load_dataset
 from deepcomposer_lab.datasets.songs import FOLDS, TICKS_PER_BAR, TICKS_PER_BEAT, SongTrack, sorted_notes
 from deepcomposer_lab.encoding.bars import BarGrid, BarsEncoding, Placed, TrackWindow, resampled
 from deepcomposer_lab.music.composition import Composition
-from deepcomposer_lab.music.key import find_key, read_key
+from deepcomposer_lab.music.key import find_key, read_key, shift_to_c
 from deepcomposer_lab.music.skyline import melody_of
 
 BytePlanes = NDArray[np.uint8]  # (2, rows, steps): onset, sound; 0 or 1
@@ -55,11 +55,6 @@ class EncodedSong:
     shift: int
     bars: int
     minor: bool = False
-
-
-def shift_to_c(tonic: int) -> int:
-    """Return how many semitones, −6 … 5, move a tonic (0 is C) to the nearest C."""
-    return (6 - tonic) % 12 - 6
 
 
 def encoded_song(song: Song, encoding: BarsEncoding) -> EncodedSong:

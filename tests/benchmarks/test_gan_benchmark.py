@@ -173,7 +173,7 @@ def test_the_original_is_trained_scored_and_kept(bench: Bench, tmp_path) -> None
     assert original_gan.run(0.2, kept, lines.append, **arguments)["weights"] == record["weights"]
     assert max(map(len, original_gan.lines(record))) <= 100
     assert any("no figures yet" in line.lower() for line in original_gan.lines(None))
-    with pytest.raises(ValueError, match="another recipe"):
+    with pytest.raises(ValueError, match="another batch_size: 4, not 64"):
         original_gan.OriginalGANTrainer(
             original_gan.OriginalGANRecipe(config=SMALL.config), checkpoint=kept, songs=songs
         )

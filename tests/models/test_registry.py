@@ -184,12 +184,12 @@ def test_what_drums_call_their_lowest_pitch_is_all_the_same():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"track_rows": (9, 28, 40, 36)}, r"rows 9, 28, 40, 40, its network 9, 28, 40, 36"),
-        ({"track_kinds": ("drums", "chords", "chords", "chords")}, "kinds of track drums, line"),
-        ({"track_lowest": (0, 24, 43, 46)}, "lowest pitches 24, 42, 46, its network 24, 43, 46"),
-        ({"melody_rows": 36}, "rows of the melody 40, its network 36"),
-        ({"melody_lowest": 50}, "lowest pitch of the melody 48, its network 50"),
-        ({"steps_per_beat": 6}, "steps a beat 4, its network 6"),
+        ({"track_rows": (9, 28, 40, 36)}, r"track rows 9, 28, 40, 40, its network 9, 28, 40, 36"),
+        ({"track_kinds": ("drums", "chords", "chords", "chords")}, "track kinds drums, line"),
+        ({"track_lowest": (0, 24, 43, 46)}, "track lowest 24, 42, 46, its network 24, 43, 46"),
+        ({"melody_rows": 36}, "melody rows 40, its network 36"),
+        ({"melody_lowest": 50}, "melody lowest 48, its network 50"),
+        ({"steps_per_beat": 6}, "steps per beat 4, its network 6"),
     ],
 )
 def test_encoding_and_generator_must_fit(change, said):
@@ -201,7 +201,7 @@ def test_encoding_and_generator_must_fit(change, said):
 
 def test_bars_of_another_length_than_the_networks_are_refused():
     save_model(a_generators_card(encoding=BarsEncoding(POP.melody, POP.tracks, 4, 3)), Generator(SIZES))
-    with pytest.raises(ModelError, match="steps a bar 12, its network 16"):
+    with pytest.raises(ModelError, match="12 steps a bar, its network 16"):
         load_model("band")
 
 

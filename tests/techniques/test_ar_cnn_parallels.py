@@ -152,7 +152,8 @@ def test_a_note_taken_out_for_its_motion_does_not_come_back(bach):
             row, step = divmod(cell, session.roll.roll.shape[2])
             pitch, onset = row + bach.encoding.lowest_pitch, session.grid.beat_of(step)
             here = [edit for edit in edits if (edit.note.pitch, edit.note.onset) == (pitch, onset)]
-            assert here[-1].kind == "remove"
+            assert (here[-1].kind, here[-1].by_rule, here[-1].runner_up) == ("remove", True, None)
+        assert sum(edit.by_rule for edit in edits) == len(session._closed)
         if session._closed:
             return
     pytest.fail("proofreading found nothing to take out in six pieces")

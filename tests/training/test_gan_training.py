@@ -278,7 +278,8 @@ def test_five_metrics_of_planes_are_those_of_the_music():
     found = five_metrics(encoding, planes)
     assert found["empty_bar_rate"] == 0
     assert found["distinct_pitches_per_bar"] == 2  # three in the first bar, one in the second
-    assert found["in_scale_ratio"] == 0.75  # C sharp is in neither C major nor C minor
+    assert found["in_scale_ratio"] == 0.75  # C, A and F are in C major, C sharp is not
+    assert five_metrics(encoding, planes, minor=True)["in_scale_ratio"] == 0.5  # nor is A in C minor
     assert math.isnan(found["drum_in_pattern"])
 
 

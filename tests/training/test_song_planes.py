@@ -8,8 +8,9 @@ import pytest
 from deepcomposer_lab.datasets import load_dataset
 from deepcomposer_lab.datasets.songs import Song, SongTrack, check_song, sorted_notes
 from deepcomposer_lab.encoding.bars import ONSET, SOUND, BarGrid, BarsEncoding, TrackWindow, encoding_of
+from deepcomposer_lab.music.key import shift_to_c
 from deepcomposer_lab.music.note import PITCH_NAMES
-from deepcomposer_lab.training.song_planes import chorale_songs, encoded_piece, encoded_song, shift_to_c, songs_of
+from deepcomposer_lab.training.song_planes import chorale_songs, encoded_piece, encoded_song, songs_of
 
 TRACKS = (SongTrack("melody"), SongTrack("drums", is_drum=True), SongTrack("keys"))
 ENCODING = BarsEncoding(

@@ -29,6 +29,14 @@ AT_FIRST = {
 }
 
 
+def until(true, seconds=10):
+    """Wait until a function says so, and fail when it does not for so long."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
 class OneNetwork:
     """Like the AR-CNN's trainer: updates, a loss, validation figures now and then."""
 

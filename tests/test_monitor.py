@@ -2,13 +2,12 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbclient
 import nbformat
 import pytest
-from standin_trainer import BAND, OneNetwork, TwoNetworks
+from standin_trainer import BAND, OneNetwork, TwoNetworks, until
 
 import deepcomposer_lab as dc
 from deepcomposer_lab import studio, training
@@ -33,13 +32,6 @@ def begin(monkeypatch):
     yield begin
     for run in begun:
         run.stop()
-
-
-def until(true, seconds=10):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def enabled(monitor):

@@ -212,13 +212,7 @@ class TrainingRun:
         with self._condition:
             if self._was_started:
                 raise RunError(f"This training was started before. {self.status}")
-        self._claim()
-        with self._condition:
-            self._was_started = True
-            self._wish = "run"
-            self._launch()
-            self._condition.notify_all()
-        self._tell()
+        self._go_on()
 
     def prepare(self) -> None:
         """Begin in pause: read the data, build the networks, and wait for `start`, `resume` or `step`."""
@@ -255,6 +249,10 @@ class TrainingRun:
         """
         with self._condition:
             self._refuse_when_over("resumed")
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Let the training thread take update after update."""
         self._claim()
         with self._condition:
             self._was_started = True

@@ -6,7 +6,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from standin_trainer import OneNetwork, TwoNetworks
+from standin_trainer import OneNetwork, TwoNetworks, until
 
 from deepcomposer_lab.training import run as runs
 from deepcomposer_lab.training.progress import Progress
@@ -27,13 +27,6 @@ def begun():
     yield make
     for run in made:
         run.stop()
-
-
-def until(true, seconds=10):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_a_run_goes_to_its_end(begun):

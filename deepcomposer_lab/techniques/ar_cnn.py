@@ -94,7 +94,7 @@ PARAMETERS = (
 
 @dataclass(frozen=True, slots=True)
 class RunnerUp:
-    """The likeliest edit that was not taken.
+    """The likeliest edit that was not taken; whether the rule against parallels would let it pass is not asked.
 
     Parameters
     ----------
@@ -548,8 +548,8 @@ class _Look:
     def forbid(self, place: int) -> None:
         """Take an edit that turned out to be against a rule out of the softmax."""
         self.open[place] = False
-        self.total -= float(self.weights[place])
         self.weights[place] = 0.0
+        self.total = float(self.weights.sum())
 
     def close_around(self, place: int, placed: Placed, *, apart: int, at_once: int) -> None:
         """Close what lies near an edit that was made, and its eight bars once they have had their share."""

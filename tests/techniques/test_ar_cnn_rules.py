@@ -259,7 +259,7 @@ def test_again_gives_the_same_and_more_like_this():
 def test_again_needs_something_that_was_made():
     with pytest.raises(ValueError, match="'Piece' does not tell how it was made"):
         TECHNIQUE.again(PIECE, PIECE)
-    with pytest.raises(TypeError, match="a composition made by the technique .ar-cnn., or its step; got Melody"):
+    with pytest.raises(TypeError, match="a composition made by the technique 'ar-cnn', or its step; got Melody"):
         TECHNIQUE.again(MELODY, MELODY)
     step = TECHNIQUE.compose(PIECE, seed=5, sampling_iterations=1).steps[-1]
     other = PIECE.with_step(type(step)("edit", seed=3))

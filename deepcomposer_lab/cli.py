@@ -297,12 +297,16 @@ def _add_train(command: Callable[..., _Parser]) -> None:
         _train,
         "train a model by a recipe; without RECIPE, list the recipes",
         takes_more=True,
-        usage=f"{PROGRAM} train [RECIPE] [--save NAME] [--checkpoint FILE] [--quiet] [--HYPERPARAMETER=VALUE ...]",
+        usage=f"{PROGRAM} train [RECIPE] [--save NAME] [--checkpoint FILE] [--snapshots EPOCHS] [--quiet]\n"
+        "       [--HYPERPARAMETER=VALUE ...]",
         epilog=f"Any hyperparameter of the recipe can be given: {PROGRAM} train ar_cnn_tiny --epochs=2",
     )
     parser.add_argument("recipe", nargs="?", metavar="RECIPE")
     parser.add_argument("--save", metavar="NAME", help="keep the trained model under this name")
     parser.add_argument("--checkpoint", metavar="FILE", help="keep the state there, and go on from it if it exists")
+    parser.add_argument(
+        "--snapshots", metavar="EPOCHS", help="of a GAN, also keep models NAME_epoch_00 … after these epochs: 0,1,2,4"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -677,10 +681,12 @@ def _train(options: argparse.Namespace) -> int:
 
     if options.save is not None:
         check_name(options.save)  # before the work, not after it
-    trainer = train(recipe, checkpoint=_checked_file(options.checkpoint))
+    epochs = None if options.snapshots is None else _snapshot_epochs(options, recipe)
+    trainer: Any = train(recipe, checkpoint=_checked_file(options.checkpoint))
+    updates = trainer if epochs is None else trainer.snapshots(options.save, epochs)
     measured: Mapping[str, float] = {}
     with _ProgressBar("steps", options.quiet) as bar:
-        for progress in trainer:
+        for progress in updates:
             measured = progress.metrics or measured
             bar(progress.step, progress.total_steps, f"epoch {progress.epoch:.2f}, loss {progress.loss:.3f}")
     for name, value in measured.items():
@@ -690,6 +696,21 @@ def _train(options: argparse.Namespace) -> int:
     else:
         print("The model is not kept; --save NAME keeps it.")
     return 0
+
+
+def _snapshot_epochs(options: argparse.Namespace, recipe: Any) -> list[int]:
+    """Return the epochs after which a model is kept."""
+    if options.save is None:
+        raise CommandError("--snapshots needs a name to keep them under: --save NAME.")
+    if recipe.technique != "gan":
+        raise CommandError(f"--snapshots is for GANs; {recipe.name} trains {recipe.technique}.")
+    words = options.snapshots.split(",")
+    if not all(word.strip().isdigit() and int(word) <= recipe.epochs for word in words):
+        raise CommandError(
+            f"--snapshots takes epochs from 0 to the recipe's {recipe.epochs}, commas between them: 0,1,2,4; got "
+            f"{options.snapshots!r}."
+        )
+    return [int(word) for word in words]
 
 
 def _overrides(words: Sequence[str], current: Mapping[str, Any]) -> dict[str, Any]:
@@ -757,7 +778,10 @@ def _benchmark_models(options: argparse.Namespace, jsb: Path | None) -> Mapping[
         if gan:
             from deepcomposer_lab.benchmarks import gan as gans
 
-            figures = gans.run(quick=options.quick, report=lines.append, progress=progress, model=options.model)
+            trainers = {} if options.quick or options.model else _timed_trainers()
+            figures = gans.run(
+                quick=options.quick, report=lines.append, progress=progress, model=options.model, trainers=trainers
+            )
         else:
             from deepcomposer_lab.benchmarks import ar_cnn
 
@@ -765,6 +789,14 @@ def _benchmark_models(options: argparse.Namespace, jsb: Path | None) -> Mapping[
             figures = ar_cnn.run(quick=options.quick, jsb=jsb, report=lines.append, progress=progress, **chosen)
     print("\n".join(lines))
     return figures
+
+
+def _timed_trainers() -> Mapping[str, Callable[[], Any]]:
+    """Return what makes trainers of the chorales, to be timed beside the original's."""
+    from deepcomposer_lab.benchmarks.original_gan import ours
+    from deepcomposer_lab.training import recipes
+
+    return {recipe.name: partial(ours, recipe) for recipe in (recipes.MUSEGAN_BACH, recipes.UNET_BACH)}
 
 
 def _train_for_comparison(options: argparse.Namespace) -> Mapping[str, float]:

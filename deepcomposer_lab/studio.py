@@ -344,7 +344,7 @@ def _own_model(technique: str) -> str:
     try:
         find_card(own)
     except ModelError:
-        return next((card.name for card in list_models() if card.technique == technique), own)
+        return next((card.name for card in list_models() if card.technique == technique and not card.is_snapshot), own)
     return own
 
 

@@ -402,6 +402,35 @@ def test_train_without_a_name_keeps_nothing_and_says_so(
     assert trainings[0][2].saved == []
 
 
+def test_train_keeps_snapshots_on_the_way(trainings: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Trainer, str, list[int]]] = []
+
+    def snapshots(trainer: Trainer, name: str, epochs: list[int]) -> Iterator[Any]:
+        asked.append((trainer, name, epochs))
+        yield from trainer
+
+    monkeypatch.setattr(Trainer, "snapshots", snapshots, raising=False)
+    assert cli.main(["train", "musegan_tiny", "--quiet", "--save", "mine", "--snapshots", "0,1, 6"]) == 0
+    assert asked == [(trainings[0][2], "mine", [0, 1, 6])]
+    assert trainings[0][2].saved == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["musegan_tiny", "--snapshots", "0,1"], "--save NAME"),
+        (["musegan_tiny", "--save", "mine", "--snapshots", "0,-1"], "got '0,-1'"),
+        (["musegan_tiny", "--save", "mine", "--snapshots", "0,7"], "the recipe's 6"),
+        (["ar_cnn_tiny", "--save", "mine", "--snapshots", "0"], "for GANs"),
+    ],
+)
+def test_train_refuses_snapshots_that_cannot_be(
+    trainings: list[Any], refused: Callable[..., str], words: list[str], said: str
+) -> None:
+    assert said in refused("train", *words)
+    assert trainings == []
+
+
 def test_train_lists_the_recipes(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["train"]) == 0
     assert "ar_cnn_tiny" in capsys.readouterr().out.splitlines()
@@ -502,7 +531,11 @@ def test_benchmark_measures_gans_and_trains_their_original(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(gan, "run", measure)
     assert cli.main(["benchmark", "gan", "--quick", "--model", "mine", "--json", "g.json"]) == 0
-    assert (asked[0]["quick"], asked[0]["model"]) == (True, "mine")
+    assert (asked[0]["quick"], asked[0]["model"], asked[0]["trainers"]) == (True, "mine", {})
+    assert cli.main(["benchmark", "gan"]) == 0  # only the whole one takes the time to train beside the original
+    assert set(asked[1]["trainers"]) == {"musegan_bach", "unet_bach"}  # type: ignore[call-overload]
+    capsys.readouterr()
+    assert cli.main(["benchmark", "gan", "--quick", "--model", "mine"]) == 0
     assert "a table" in capsys.readouterr().out
     assert json.loads(Path("g.json").read_text()) == {"mine.distance_sd": 0.4}
 

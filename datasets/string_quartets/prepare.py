@@ -267,11 +267,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Make string_quartets.npz.")
     parser.add_argument("--openscore", type=Path, help="openscore.npz; without it music21's quartets alone")
     parser.add_argument("--corpus", type=Path, help="music21's corpus; found through the package by default")
-    parser.add_argument("--output", type=Path, default=HERE, help="the folder to write to; its name is the dataset's")
+    parser.add_argument("--output", type=Path, help="the folder to write to; its name is the dataset's")
     parser.add_argument("--record", action="store_true", help="write manifest.json from what was read")
     options = parser.parse_args(arguments)
     if options.openscore and not options.openscore.is_file():
         raise SystemExit(f"There is no file {options.openscore}.")
+    if not options.openscore and (options.output is None or options.output.resolve() == HERE):
+        raise SystemExit(
+            "Without --openscore it is another dataset, a tenth as large: name another folder for it, --output FOLDER. "
+            f"card.json in {HERE.name} is that of the whole."
+        )
 
     songs, sources = read_songs(options.openscore, options.corpus or corpus.corpus_folder().parent)
     totals = count_songs(songs)
@@ -284,14 +289,14 @@ def main(arguments: list[str] | None = None) -> None:
     check({"totals": totals, **sources}, manifest.get(kind, {}))
     origin = "OpenScore String Quartets and music21's quartets" if options.openscore else "music21's quartets"
     card = save_songs(
-        options.output,
+        options.output or HERE,
         songs,
         title="String quartets in 4/4",
         origin=f"{origin}, read by prepare.py",
         licence="Music in the public domain; OpenScore's files CC0 1.0, music21's as distributed with it, none of "
         "whose headers reserves rights",
     )
-    print(f"{options.output}: {totals['songs']} songs, {totals['bars']} bars, {totals['notes']} notes")
+    print(f"{options.output or HERE}: {totals['songs']} songs, {totals['bars']} bars, {totals['notes']} notes")
     print(f"{card['bytes']} bytes, sha256 {card['sha256']}")
 
 

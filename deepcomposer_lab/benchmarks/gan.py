@@ -32,7 +32,6 @@ import numpy as np
 import torch
 
 from deepcomposer_lab.benchmarks import original_gan
-from deepcomposer_lab.benchmarks.accompaniment import Excerpt
 from deepcomposer_lab.benchmarks.ar_cnn import estimated
 from deepcomposer_lab.benchmarks.gan_rows import QUICK_SEEDS, SEEDS, Bench, bench_of
 from deepcomposer_lab.benchmarks.held_out import BARS
@@ -40,7 +39,10 @@ from deepcomposer_lab.benchmarks.table import estimate
 from deepcomposer_lab.encoding.bars import BarsEncoding
 from deepcomposer_lab.models.inference import one_thread
 from deepcomposer_lab.models.registry import Model, list_models, load_model
+from deepcomposer_lab.music.melody import Melody
+from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.networks.musegan import Noise, played
+from deepcomposer_lab.techniques.gan import GAN
 from deepcomposer_lab.training.song_planes import BytePlanes
 
 Report = Callable[[str], None]
@@ -71,18 +73,14 @@ def accompanist(model: Model) -> Accompany:
 
 
 def compose_seconds(model: Model, bars: int, runs: int = RUNS) -> float:
-    """Return the seconds from a melody's planes to the accompaniment's notes, on one core; the median of some runs."""
-    encoding: BarsEncoding = model.encoding
-    notes = np.array([(4 * beat, 60 + 2 * (beat % 5), 4) for beat in range(4 * bars)], dtype=np.int64)
-    notes[:, [0, 2]] = notes[:, [0, 2]] * encoding.steps_per_beat // 4
-    melody = encoding.melody.draw(notes, bars * encoding.steps_per_bar).astype(np.uint8)
-    accompany = accompanist(model)
+    """Return the seconds that composing takes a loaded model, on one core: `GAN.compose`, the median of some runs."""
+    technique = GAN(model)
+    melody = Melody(tuple(Note(float(beat), 60 + 2 * (beat % 5), 1.0) for beat in range(4 * bars)))
     spent = []
     with one_thread():
         for run in range(runs + 1):  # the first one lets torch choose its kernels
             began = time.perf_counter()
-            (made,) = accompany([melody], run)
-            Excerpt.of(melody, made, encoding)
+            technique.compose(melody, seed=run)
             spent.append(time.perf_counter() - began)
     return float(np.median(spent[1:]))
 
@@ -97,7 +95,7 @@ def run(
     progress: Progress | None = None,
     model: str | None = None,
     models: Sequence[Model] | None = None,
-    trainer: Callable[[], tuple[original_gan.Steps, int, int]] | None = None,
+    trainers: Mapping[str, Callable[[], original_gan.Timed]] | None = None,
 ) -> dict[str, float]:
     """Run the benchmark over the GANs that are here.
 
@@ -110,12 +108,11 @@ def run(
     progress : callable (done, total, what), optional
         Told after each model.
     model : str, optional
-        One model's name; by default the newest version of each.
+        One model's name; by default the newest version of each, without snapshots of a training.
     models : sequence of Model, optional
         Loaded ones instead.
-    trainer : callable, optional
-        Returns a new trainer of ours, its updates of the discriminator for each of the generator, and the bars of its
-        batch: it is timed beside the original's, which takes minutes.
+    trainers : mapping of str to callable, optional
+        By a recipe's name, what makes a new trainer of ours; each is timed beside the original's, which takes minutes.
 
     Returns
     -------
@@ -123,8 +120,9 @@ def run(
         `<model>.distance_sd`, `.noise_floor_sd`, `.fit_to_melody`, `.shuffled_fit_to_melody`, `.drum_in_pattern_gap`
         (points), `.diversity_ratio`, `.nearest_training_bar`, with `.low` and `.high` of their intervals;
         `<model>.model.<measure>`, `.data.…`, `.shuffled.…`, `.copied.…` every measure of a row;
-        `speed.compose_8_bars_s`, `speed.compose_64_bars_s` the slowest model's; `original.…` the original's; with a
-        trainer `speed.iteration_ratio_to_original`, see `original_gan.iteration_ratio`.
+        `speed.compose_8_bars_s`, `speed.compose_64_bars_s` the slowest model's; `original.…` the original's; with
+        trainers `<recipe>.speed.…` of each and `speed.iteration_ratio_to_original` of the slowest, see
+        `original_gan.iteration_ratios`.
 
     Raises
     ------
@@ -155,10 +153,11 @@ def run(
         figures[figure] = max(figures[f"{one.card.name}.{figure}"] for one in chosen)
     for line in original_gan.lines(original):
         report(line)
-    if trainer is not None:
-        timed, update_ratio, bars = trainer()
-        figures |= original_gan.iteration_ratio(timed, update_ratio, bars)
-        report(f"   trains for a bar {figures['speed.iteration_ratio_to_original']:.1f} times as long as ours")
+    if trainers:
+        ratios = original_gan.iteration_ratios({name: timed() for name, timed in trainers.items()})
+        figures |= ratios
+        for line in original_gan.ratio_lines(ratios):
+            report(line)
     return figures
 
 
@@ -168,7 +167,7 @@ def _models(name: str | None) -> list[Model]:
         if model.card.technique != TECHNIQUE:
             raise ValueError(f"{name} is a model of {model.card.technique}, not of {TECHNIQUE}.")
         return [model]
-    names = dict.fromkeys(card.name for card in list_models() if card.technique == TECHNIQUE)
+    names = dict.fromkeys(card.name for card in list_models() if card.technique == TECHNIQUE and not card.is_snapshot)
     if not names:
         raise ValueError("There is no model of the technique gan here yet; train one, or name a dataset's own.")
     return [load_model(name) for name in names]

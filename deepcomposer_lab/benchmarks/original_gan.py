@@ -18,9 +18,9 @@ the melody is left out. What is above 0 sounds; runs of sounding cells are notes
 encoding: what lies outside a voice's window is moved by octaves, and of notes that start together in one voice one
 stays. It hides that the original's voices sing chords, and is to its advantage.
 
-*Time.* `iteration_seconds` times any trainer of a GAN. An iteration is what one update of the generator costs: the
-updates of the critic or discriminator that the recipe puts before it, and itself. Batches have equally many bars: 64
-times two here. `iteration_ratio` times two trainers by turns, so that both meet the same machine.
+*Time.* An iteration is what one update of the generator costs: the updates of the critic or discriminator that the
+recipe puts before it, and itself. `iteration_ratios` times trainers of ours and the original's by turns, so that all
+meet the same machine, with batches of equally many bars (`ours`): 64 times two.
 
 Lesson: notebooks/05_gans.ipynb.
 """
@@ -58,6 +58,8 @@ from deepcomposer_lab.networks.original_gan import (
     gradient_penalty,
 )
 from deepcomposer_lab.training.checkpoints import read_checkpoint, write_checkpoint
+from deepcomposer_lab.training.gan import GANTrainer
+from deepcomposer_lab.training.recipes import GANRecipe
 from deepcomposer_lab.training.song_planes import (
     CHORALE_TRACKS,
     CHORALES,
@@ -334,8 +336,10 @@ def lines(record: Mapping[str, Any] | None) -> Iterator[str]:
 # --- Time --------------------------------------------------------------------------------------------------------
 
 
-class Steps(Protocol):
+class Timed(Protocol):
     """What can be timed: a trainer that takes one step at a time."""
+
+    recipe: Any  # with `update_ratio` and `batch_size`
 
     def discriminator_step(self) -> object:
         """Update the discriminator, or critic, once."""
@@ -344,50 +348,61 @@ class Steps(Protocol):
         """Update the generator once."""
 
 
-def iteration_seconds(trainer: Steps, update_ratio: int) -> float:
-    """Return the CPU seconds of one iteration: `update_ratio` updates of the discriminator, one of the generator."""
+def ours(recipe: GANRecipe, **arguments: Any) -> GANTrainer:
+    """Return a new trainer by a recipe, with batches as large as the original's."""
+    original = OriginalGANRecipe()
+    return GANTrainer(recipe.replace(batch_size=original.batch_size, crop_bars=BARS), **arguments)
+
+
+def iteration_seconds(trainer: Timed) -> float:
+    """Return the CPU seconds of one iteration: the discriminator's updates for one of the generator, and that one."""
     began = time.process_time()
-    for _ in range(update_ratio):
+    for _ in range(trainer.recipe.update_ratio):
         trainer.discriminator_step()
     trainer.generator_step()
     return time.process_time() - began
 
 
 @one_thread()
-def iteration_ratio(
-    trainer: Steps, update_ratio: int, bars: int, *, original: OriginalGANTrainer | None = None, rounds: int = 3
+def iteration_ratios(
+    trainers: Mapping[str, Timed], *, original: OriginalGANTrainer | None = None, rounds: int = 3
 ) -> dict[str, float]:
-    """Return how much longer the original trains for a bar than another trainer does, on one core.
+    """Return how much longer the original trains for a bar than other trainers do, on one core.
 
     Parameters
     ----------
-    trainer : Steps
-    update_ratio : int
-        Its updates of the discriminator for each of the generator.
-    bars : int
-        Bars of its batch, for the fairest comparison 128 as the original's.
+    trainers : mapping of str to trainer
+        At least one, by name; their batches have as many bars as the original's.
     original : OriginalGANTrainer, optional
         A new one by default.
     rounds : int
-        The two take turns so many times; medians count.
+        All take turns so many times; medians count.
 
     Returns
     -------
     dict of str to float
-        `speed.iteration_ratio_to_original`: seconds an iteration and bar of its batch, the original's by the other's.
-        `speed.update_ratio_to_original`: the same an update, of whichever network, so that how many updates of the
-        discriminator a recipe asks for plays no part. `speed.iteration_s`, `speed.original.iteration_s`: the seconds.
+        `<name>.speed.update_ratio_to_original`: seconds an update of either network, so a bar seen, the original's by
+        the trainer's. `<name>.speed.iteration_ratio_to_original`: the same an iteration, in which the original updates
+        its critic five times. `<name>.speed.iteration_s`, `speed.original.iteration_s`: the seconds.
+        `speed.iteration_ratio_to_original` and `speed.update_ratio_to_original`: the smallest of each.
     """
     theirs = OriginalGANTrainer() if original is None else original
-    ratio, batch_bars = theirs.recipe.update_ratio, theirs.recipe.batch_size * BARS
-    seconds: list[tuple[float, float]] = []
-    for _ in range(rounds + 1):  # the first round lets torch choose its kernels
-        seconds.append((iteration_seconds(theirs, ratio), iteration_seconds(trainer, update_ratio)))
-    slow, quick = np.median(seconds[1:], axis=0).tolist()
-    per_bar = (slow / batch_bars) / (quick / bars)
-    return {
-        "speed.iteration_ratio_to_original": per_bar,
-        "speed.update_ratio_to_original": per_bar * (update_ratio + 1) / (ratio + 1),
-        "speed.iteration_s": quick,
-        "speed.original.iteration_s": slow,
-    }
+    everyone: list[Timed] = [theirs, *trainers.values()]
+    seconds = [[iteration_seconds(one) for one in everyone] for _ in range(rounds + 1)]
+    slow, *quick = np.median(seconds[1:], axis=0).tolist()  # the first round lets torch choose its kernels
+    figures = {"speed.original.iteration_s": slow}
+    for (name, trainer), spent in zip(trainers.items(), quick, strict=True):
+        figures[f"{name}.speed.iteration_s"] = spent
+        figures[f"{name}.speed.iteration_ratio_to_original"] = slow / spent
+        updates = (trainer.recipe.update_ratio + 1) / (theirs.recipe.update_ratio + 1)
+        figures[f"{name}.speed.update_ratio_to_original"] = slow / spent * updates
+    for figure in ("speed.iteration_ratio_to_original", "speed.update_ratio_to_original"):
+        figures[figure] = min(figures[f"{name}.{figure}"] for name in trainers)
+    return figures
+
+
+def ratio_lines(figures: Mapping[str, float]) -> Iterator[str]:
+    """Yield how long the original trains for a bar, beside each trainer of ours."""
+    for name in (name.removesuffix(".speed.iteration_s") for name in figures if name.endswith(".speed.iteration_s")):
+        update, iteration = (figures[f"{name}.speed.{what}_ratio_to_original"] for what in ("update", "iteration"))
+        yield f"   trains {update:.1f} times as long as {name} for a bar seen, {iteration:.1f} times an iteration"

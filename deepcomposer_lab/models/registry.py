@@ -89,6 +89,11 @@ class ModelCard:
         """File name without its ending."""
         return f"{self.name}-{self.version}"
 
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it shows how far a training had come, and is not meant to compose well."""
+        return "snapshot_of" in self.extra
+
     def as_dict(self) -> dict[str, Any]:
         """Return the plain values that the card's file holds."""
         return asdict(self)

@@ -459,8 +459,15 @@ class GANTrainer:
 
     # --- Keeping ------------------------------------------------------------------------------------------------
 
-    def model(self, name: str, *, description: str = "") -> Model:
-        """Return the averaged generator as a model: the next version of that name, not yet saved."""
+    def model(self, name: str, *, description: str = "", extra: Mapping[str, Any] | None = None) -> Model:
+        """Return the averaged generator as a model: the next version of that name, not yet saved.
+
+        Parameters
+        ----------
+        name, description : str
+        extra : mapping, optional
+            More for its card.
+        """
         card = ModelCard(
             name=name,
             version=next_version(name),
@@ -480,7 +487,10 @@ class GANTrainer:
             metrics=self.measured[-1][1] | {f"loss.{name}": value for name, value in self._recent.items()},
             parameters=sum(parameter.numel() for parameter in self.average.parameters()),
             description=description,
-            extra={"five_metrics_of_the_data": {name: list(edges) for name, edges in self.band.items()}},
+            extra={
+                "five_metrics_of_the_data": {name: list(edges) for name, edges in self.band.items()},
+                **(extra or {}),
+            },
         )
         return Model(card, copy.deepcopy(self.average), self.encoding)
 
@@ -494,6 +504,26 @@ class GANTrainer:
         """
         model = self.model(name, description=description)
         return save_model(model.card, model.network, directory)
+
+    def snapshots(self, name: str, epochs: Sequence[int], *, directory: Path | None = None) -> Iterator[Progress]:
+        """Train on to the end, and keep a model after each of some epochs: `<name>_epoch_00`, `<name>_epoch_01` …
+
+        They let one hear how noise becomes music without training. Epochs beyond the recipe's, and those that a
+        training from a checkpoint has behind it, are left out.
+
+        Raises
+        ------
+        ModelError
+            When one cannot be written under its name.
+        """
+        for epoch in sorted(epoch for epoch in set(epochs) if epoch <= self.recipe.epochs):
+            while self.step < epoch * self.steps_per_epoch:
+                yield self.update()
+            if self.step == epoch * self.steps_per_epoch:
+                said = f"A snapshot of a training by {self.recipe.name}, after {epoch} of {self.recipe.epochs} epochs."
+                model = self.model(f"{name}_epoch_{epoch:02}", description=said, extra={"snapshot_of": name})
+                save_model(model.card, model.network, directory)
+        yield from self
 
     def keep(self, path: Path) -> None:
         """Write the whole state, so that a training can go on from it; the file is exchanged in one step."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from deepcomposer_lab.encoding.bars import SOUND, BarsEncoding, encoding_of
 from deepcomposer_lab.models.registry import Model, ModelCard
 from deepcomposer_lab.networks.musegan import Generator, MuseGANConfig
 from deepcomposer_lab.networks.original_gan import OriginalGANConfig, OriginalGenerator
+from deepcomposer_lab.training import recipes
 from deepcomposer_lab.training.song_planes import chorale_songs, encoded_song, songs_of
 
 ENCODING = encoding_of("bach")
@@ -136,7 +138,7 @@ def test_the_run_prints_a_table_of_a_hundred_columns_and_gives_flat_figures(
 def test_no_model_and_a_model_of_another_technique_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="is a model of ar-cnn"):
         gan.run(model="autoregressive_cnn_bach")
-    monkeypatch.setattr(gan, "list_models", list)
+    monkeypatch.setattr(gan, "list_models", lambda: [dataclasses.replace(untrained().card, extra={"snapshot_of": "x"})])
     with pytest.raises(ValueError, match="no model of the technique gan"):
         gan.run()
 
@@ -184,7 +186,8 @@ def test_the_original_is_trained_scored_and_kept(bench: Bench, tmp_path) -> None
 
 def test_any_trainer_can_be_timed_beside_the_original() -> None:
     class Counted:
-        def __init__(self) -> None:
+        def __init__(self, update_ratio: int) -> None:
+            self.recipe = SimpleNamespace(update_ratio=update_ratio)
             self.steps = {"discriminator": 0, "generator": 0}
 
         def discriminator_step(self) -> None:
@@ -195,14 +198,29 @@ def test_any_trainer_can_be_timed_beside_the_original() -> None:
             self.steps["generator"] += 1
             sum(range(20_000))
 
-    trainer = Counted()
+    trainers = {"one": Counted(1), "three": Counted(3)}
     original = original_gan.OriginalGANTrainer(SMALL, songs=chorale_songs("validation")[:2])
-    found = original_gan.iteration_ratio(trainer, 1, 8, original=original, rounds=2)
-    assert trainer.steps == {"discriminator": 3, "generator": 3}
+    found = original_gan.iteration_ratios(trainers, original=original, rounds=2)
+    assert trainers["one"].steps == {"discriminator": 3, "generator": 3}
+    assert trainers["three"].steps == {"discriminator": 9, "generator": 3}
     assert original.updates == 3
-    expected = found["speed.original.iteration_s"] / found["speed.iteration_s"]  # eight bars a batch, both
-    assert found["speed.iteration_ratio_to_original"] == pytest.approx(expected)
-    assert found["speed.update_ratio_to_original"] == pytest.approx(expected * 2 / 3)
+    for name, share in (("one", 2 / 3), ("three", 4 / 3)):  # of the original's three updates an iteration
+        expected = found["speed.original.iteration_s"] / found[f"{name}.speed.iteration_s"]
+        assert found[f"{name}.speed.iteration_ratio_to_original"] == pytest.approx(expected)
+        assert found[f"{name}.speed.update_ratio_to_original"] == pytest.approx(expected * share)
+    for figure in ("speed.iteration_ratio_to_original", "speed.update_ratio_to_original"):
+        assert found[figure] == min(found[f"one.{figure}"], found[f"three.{figure}"])
+    one, three = original_gan.ratio_lines(found)
+    assert " one " in one
+    assert f"{found['three.speed.update_ratio_to_original']:.1f} times as long as three" in three
+
+
+def test_ours_is_timed_with_batches_as_large_as_the_originals() -> None:
+    songs = chorale_songs("validation")[:2]
+    trainer = original_gan.ours(recipes.MUSEGAN_TINY, songs=songs)
+    melody, _ = trainer.crops.batch(range(2))
+    assert trainer.recipe.batch_size * trainer.recipe.crop_bars == 128
+    assert melody.shape[-1] == 2 * ENCODING.steps_per_bar
 
 
 def test_a_model_of_a_fold_is_heard_on_that_fold(monkeypatch: pytest.MonkeyPatch) -> None:

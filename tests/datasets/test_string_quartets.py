@@ -313,3 +313,6 @@ def test_made_with_the_script_it_is_found_like_any_dataset(
     assert {"Somebody/Quartet_No.1/sq1/1", "Somebody/Quartet_No.1/sq1/2"} <= {song.name for song in songs}
     with pytest.raises(SystemExit, match="There is no file"):
         prepare.main(["--openscore", str(tmp_path / "none.npz")])
+    for own in ([], ["--output", str(tmp_path / "scripts")]):  # a tenth of it must not take the whole's place
+        with pytest.raises(SystemExit, match="another folder"):
+            prepare.main(["--corpus", str(small_corpus), *own])

@@ -12,13 +12,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from deepcomposer_lab.benchmarks.gan import measure
 from deepcomposer_lab.benchmarks.gan_rows import bench_of
 from deepcomposer_lab.datasets.songs import Song, SongTrack, sorted_notes
 from deepcomposer_lab.encoding.bars import encoding_of
-from deepcomposer_lab.models.registry import load_model
+from deepcomposer_lab.models.registry import ModelCard, load_model
 from deepcomposer_lab.music.note import PITCH_NAMES
 from deepcomposer_lab.music.samples import sample_melody
 from deepcomposer_lab.training import recipes, train
@@ -294,6 +295,28 @@ def test_a_trained_run_becomes_a_model_that_is_found(songs, recipe):
     assert json.loads(json.dumps(card.as_dict()))["training"]["steps"] == trainer.total_steps
     for name, tensor in model.network.state_dict().items():
         assert torch.allclose(tensor, trainer.average.state_dict()[name], atol=1e-2)
+
+
+def test_snapshots_are_the_training_as_it_stood(songs, tmp_path):
+    trainer = trainer_of(songs, checkpoint=tmp_path / "state.pt")
+    told = [progress.step for progress in trainer.snapshots("grown", [2, 0, 1, 9], directory=tmp_path)]
+    assert told[-1] == trainer.step == trainer.total_steps  # it goes on to the end
+    cards = sorted(path.stem for path in (tmp_path / "cards").iterdir())
+    assert cards == ["grown_epoch_00-1", "grown_epoch_01-1", "grown_epoch_02-1"]
+    other = trainer_of(songs)
+    for epoch in range(3):
+        while other.step < epoch * other.steps_per_epoch:
+            other.update()
+        card = ModelCard.read(tmp_path / "cards" / f"grown_epoch_{epoch:02}-1.json")
+        assert card.is_snapshot
+        assert card.training["epochs"] == epoch
+        kept = load_file(tmp_path / "weights" / f"{card.stem}.safetensors")
+        assert all(torch.equal(kept[name], value.half()) for name, value in other.average.state_dict().items())
+    assert not other.model("grown").card.is_snapshot
+    # A training that went on from its end keeps that alone: what lies behind it cannot be had again.
+    late = tmp_path / "late"
+    assert list(trainer_of(songs, checkpoint=tmp_path / "state.pt").snapshots("grown", [0, 1, 2], directory=late)) == []
+    assert [path.stem for path in (late / "cards").iterdir()] == ["grown_epoch_02-1"]
 
 
 def test_the_u_net_goes_on_after_a_break_and_foretells_better(songs, tmp_path):

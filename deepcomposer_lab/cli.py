@@ -317,11 +317,17 @@ def _add_benchmark(command: Callable[..., _Parser]) -> None:
     parser.add_argument("--json", metavar="FILE", help="also write the figures as one flat object")
     parser.add_argument("--jsb", metavar="FILE", help="read the test pieces from the public Jsb16thSeparated.npz")
     parser.add_argument("--model", help="a trained model of that technique (default: its own; of gan, every one)")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="keep the figures in the package, of a GAN whose data does not ship",
+    )
     trained = parser.add_argument_group("networks that are trained for the comparison, and kept as a file of figures")
     trained.add_argument(
         "--train-original", action="store_true", help="train and score the original's architecture: hours"
     )
     trained.add_argument("--architectures", action="store_true", help="train ours with several trunks, compute alike")
+    trained.add_argument("--folds", action="store_true", help="of gan, train rock five times, each without a fifth")
     trained.add_argument("--seconds", type=float, metavar="N", help="CPU seconds of each training")
     trained.add_argument("--checkpoint", metavar="FILE", help="keep the original's state there, and go on from it")
 
@@ -758,11 +764,15 @@ def _benchmark(options: argparse.Namespace) -> int:
         raise CommandError(f"there is no file {options.jsb!r}.")
     if options.technique == "gan" and (jsb is not None or options.architectures):
         raise CommandError("--jsb and --architectures are for the benchmark of ar-cnn.")
-    if options.train_original or options.architectures:
+    if options.technique == "ar-cnn" and options.folds:
+        raise CommandError("--folds is for the benchmark of gan.")
+    if options.keep and (options.technique != "gan" or options.model is None or options.quick):
+        raise CommandError("--keep is for the whole benchmark of one GAN: benchmark gan --model NAME --keep.")
+    if options.train_original or options.architectures or options.folds:
         figures = _train_for_comparison(options)
     else:
         if options.seconds is not None or options.checkpoint is not None:
-            raise CommandError("--seconds and --checkpoint are for --train-original and --architectures.")
+            raise CommandError("--seconds and --checkpoint are for --train-original, --architectures and --folds.")
         figures = _benchmark_models(options, jsb)
     if target is not None:
         _write_json(target, figures)
@@ -780,7 +790,12 @@ def _benchmark_models(options: argparse.Namespace, jsb: Path | None) -> Mapping[
 
             trainers = {} if options.quick or options.model else _timed_trainers()
             figures = gans.run(
-                quick=options.quick, report=lines.append, progress=progress, model=options.model, trainers=trainers
+                quick=options.quick,
+                report=lines.append,
+                progress=progress,
+                model=options.model,
+                trainers=trainers,
+                kept=options.keep,
             )
         else:
             from deepcomposer_lab.benchmarks import ar_cnn
@@ -801,28 +816,39 @@ def _timed_trainers() -> Mapping[str, Callable[[], Any]]:
 
 def _train_for_comparison(options: argparse.Namespace) -> Mapping[str, float]:
     """Train what the benchmark compares with, and keep its figures where they are read."""
-    name = "--train-original" if options.train_original else "--architectures"
+    given = [name for name in ("--train-original", "--architectures", "--folds") if getattr(options, _place(name))]
+    if len(given) > 1:
+        raise CommandError(f"{' and '.join(given)} are several commands; give one.")
+    (name,) = given
     if options.quick or options.jsb is not None or options.model is not None:
         raise CommandError(f"{name} measures other networks: --quick, --jsb and --model do not go with it.")
-    if options.train_original and options.architectures:
-        raise CommandError("--train-original and --architectures are two commands; give one.")
     if options.architectures and options.checkpoint is not None:
-        raise CommandError("--checkpoint is for --train-original.")
+        raise CommandError("--checkpoint is for --train-original and --folds.")
+    if options.folds and options.seconds is not None:
+        raise CommandError("--seconds is for --train-original and --architectures; --folds follows a recipe.")
     if options.seconds is not None and not options.seconds > 0:
         raise CommandError(f"--seconds takes a number above 0; got {options.seconds:g}.")
     checkpoint = _checked_file(options.checkpoint)
-    from deepcomposer_lab.benchmarks import architectures, original_ar_cnn, original_gan
+    from deepcomposer_lab.benchmarks import architectures, gan_folds, original_ar_cnn, original_gan
 
     originals: dict[str, Any] = {"ar-cnn": original_ar_cnn, "gan": original_gan}
-    module: Any = originals[options.technique] if options.train_original else architectures
+    modules = {"--train-original": originals[options.technique], "--architectures": architectures, "--folds": gan_folds}
+    module: Any = modules[name]
     module.FIGURES.parent.mkdir(parents=True, exist_ok=True)
     studio.check_writable(module.FIGURES)  # before the work, not after it
-    seconds = module.SECONDS if options.seconds is None else options.seconds
     report = partial(print, flush=True)
+    if options.folds:
+        return gan_folds.run(report, checkpoint=checkpoint)["figures"]
+    seconds = module.SECONDS if options.seconds is None else options.seconds
     if options.train_original:
         return module.run(seconds, checkpoint, report)["figures"]
     rows = architectures.run(seconds=seconds, report=report)
     return {f"{row}: {figure}": value for row, found in rows.items() for figure, value in found.items()}
+
+
+def _place(option: str) -> str:
+    """Return where argparse keeps an option: `--train-original` is `train_original`."""
+    return option.removeprefix("--").replace("-", "_")
 
 
 def _doctor(options: argparse.Namespace) -> int:

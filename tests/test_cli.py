@@ -491,6 +491,12 @@ def test_benchmark_refuses_unknown_techniques_and_missing_files(refused: Callabl
     assert "give one" in refused("benchmark", "ar-cnn", "--train-original", "--architectures")
     assert "for --train-original" in refused("benchmark", "ar-cnn", "--architectures", "--checkpoint", "c.pt")
     assert "of ar-cnn" in refused("benchmark", "gan", "--architectures")
+    assert "of gan" in refused("benchmark", "ar-cnn", "--folds")
+    assert "give one" in refused("benchmark", "gan", "--folds", "--train-original")
+    assert "one GAN" in refused("benchmark", "gan", "--keep")
+    assert "one GAN" in refused("benchmark", "gan", "--keep", "--quick", "--model", "mine")
+    assert "one GAN" in refused("benchmark", "ar-cnn", "--keep", "--model", "mine")
+    assert "follows a recipe" in refused("benchmark", "gan", "--folds", "--seconds", "9")
     assert "do not go with it" in refused("benchmark", "gan", "--train-original", "--quick")
 
 
@@ -519,7 +525,7 @@ def test_benchmark_trains_the_original_and_writes_its_figures(
 def test_benchmark_measures_gans_and_trains_their_original(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    from deepcomposer_lab.benchmarks import gan, original_gan
+    from deepcomposer_lab.benchmarks import gan, gan_folds, original_gan
 
     asked: list[dict[str, object]] = []
 
@@ -534,6 +540,8 @@ def test_benchmark_measures_gans_and_trains_their_original(
     assert (asked[0]["quick"], asked[0]["model"], asked[0]["trainers"]) == (True, "mine", {})
     assert cli.main(["benchmark", "gan"]) == 0  # only the whole one takes the time to train beside the original
     assert set(asked[1]["trainers"]) == {"musegan_bach", "unet_bach"}  # type: ignore[call-overload]
+    assert cli.main(["benchmark", "gan", "--model", "mine", "--keep"]) == 0
+    assert [options["kept"] for options in asked] == [False, False, True]
     capsys.readouterr()
     assert cli.main(["benchmark", "gan", "--quick", "--model", "mine"]) == 0
     assert "a table" in capsys.readouterr().out
@@ -546,6 +554,14 @@ def test_benchmark_measures_gans_and_trains_their_original(
     monkeypatch.setattr(original_gan, "FIGURES", tmp_path / "figures" / "original_gan.json")
     assert cli.main(["benchmark", "gan", "--train-original", "--seconds", "7", "--json", "o.json"]) == 0
     assert json.loads(Path("o.json").read_text()) == {"original.seconds": 7}
+
+    def in_folds(report: object, *, checkpoint: Path | None) -> dict[str, object]:
+        return {"figures": {"musegan_rock.folds.distance_sd": 0.3, "kept": str(checkpoint)}}
+
+    monkeypatch.setattr(gan_folds, "run", in_folds)
+    monkeypatch.setattr(gan_folds, "FIGURES", tmp_path / "figures" / "rock_folds.json")
+    assert cli.main(["benchmark", "gan", "--folds", "--checkpoint", "c.pt", "--json", "f.json"]) == 0
+    assert json.loads(Path("f.json").read_text()) == {"musegan_rock.folds.distance_sd": 0.3, "kept": "c.pt"}
 
 
 def test_benchmark_trains_architectures_for_as_long_as_asked(

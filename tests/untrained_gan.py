@@ -46,11 +46,11 @@ def untrained_unet(genre: str = "pop", seed: int = 0) -> Model:
     torch.manual_seed(seed)
     network = UNetGenerator(config).eval()
     for track in network.tracks:
-        for end in [track.columns[-1]] + ([track.head] if track.kind != "drums" else []):
+        for end in [track.columns] + ([track.head] if track.kind != "drums" else []):
             torch.nn.init.normal_(end.weight, std=2.0)
             torch.nn.init.constant_(end.bias, 0.0)
         if track.kind != "drums":
-            _happens_often(track.columns[-1])
+            _happens_often(track.columns)
     return _as_model("unet_gan", config, network, genre)
 
 

@@ -45,6 +45,7 @@ from deepcomposer_lab.benchmarks.harmonisation import musical_figures
 from deepcomposer_lab.benchmarks.harmony import MEASURES
 from deepcomposer_lab.benchmarks.intervals import Draws, Estimate, Weights, bootstrap_weights
 from deepcomposer_lab.benchmarks.ngram import NeighbourNGram
+from deepcomposer_lab.benchmarks.records import read_record
 from deepcomposer_lab.datasets import Piece, load_dataset
 from deepcomposer_lab.models.inference import one_thread
 from deepcomposer_lab.models.registry import load_model
@@ -220,7 +221,7 @@ def run(
     bench = Bench(model, jsb, without_rule=not quick)
     every = range(len(bench.chorales))
     chosen = list(every[:: max(1, len(every) // QUICK_PIECES)][:QUICK_PIECES] if quick else every)
-    original = original_ar_cnn.read_original_figures()
+    original = read_record(original_ar_cnn.FIGURES)
     dozen = [] if quick or jsb is not None or original is None else [i for i in original_ar_cnn.DOZEN if i in every]
     jobs: list[Job] = [*(("piece", index) for index in chosen), *(("excerpt", index) for index in dozen)]
     workers = min(cores(), MOST_WORKERS, len(jobs)) if workers is None else workers

@@ -14,18 +14,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from deepcomposer_lab.benchmarks.records import FOLDER, write_record
 from deepcomposer_lab.models.inference import one_thread
-from deepcomposer_lab.music.files import write_atomically
 from deepcomposer_lab.training.ar_cnn import ARCNNTrainer, measure
 from deepcomposer_lab.training.recipes import AR_CNN_BACH, ARCNNRecipe
 
-FIGURES = Path(__file__).parent / "figures" / "architectures.json"
+FIGURES = FOLDER / "architectures.json"
 SECONDS = 300.0
 
 # Four levels and a trunk as wide as a beat's vector are the first model's sizes; the rows share all else.
@@ -90,6 +89,5 @@ def run(
         )
     if path is not None:
         kept = {"date": datetime.date.today().isoformat(), "cpu_seconds": seconds, "rows": table}
-        path.parent.mkdir(exist_ok=True)
-        write_atomically(path, json.dumps(kept, indent=2).encode() + b"\n")
+        write_record(path, kept)
     return table

@@ -16,7 +16,8 @@ Where there are fewer songs, each gives as many as its share. Windows in which t
 or nothing accompanies it, are left out. Intervals are 95 % bootstrap intervals over songs (intervals.py), and whole
 songs are halved for the noise floor.
 
-The original's architecture is trained and scored by original_gan.py, and stands here from its file.
+The original's architecture is trained and scored by original_gan.py, and rock in five folds by gan_folds.py; both stand
+here from their files.
 
 Lesson: notebooks/06_musegan.ipynb.
 """
@@ -26,50 +27,39 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from datetime import date
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
-import torch
 
-from deepcomposer_lab.benchmarks import original_gan
+from deepcomposer_lab.benchmarks import gan_folds, original_gan
 from deepcomposer_lab.benchmarks.ar_cnn import estimated
-from deepcomposer_lab.benchmarks.gan_rows import QUICK_SEEDS, SEEDS, Bench, bench_of
+from deepcomposer_lab.benchmarks.gan_rows import QUICK_SEEDS, SEEDS, Bench, accompanist, bench_of
 from deepcomposer_lab.benchmarks.held_out import BARS
+from deepcomposer_lab.benchmarks.records import FOLDER, read_record, write_record
 from deepcomposer_lab.benchmarks.table import estimate
-from deepcomposer_lab.encoding.bars import BarsEncoding
+from deepcomposer_lab.datasets import list_datasets
 from deepcomposer_lab.models.inference import one_thread
 from deepcomposer_lab.models.registry import Model, list_models, load_model
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.note import Note
-from deepcomposer_lab.networks.musegan import Noise, played
 from deepcomposer_lab.techniques.gan import GAN
-from deepcomposer_lab.training.song_planes import BytePlanes
 
 Report = Callable[[str], None]
 Progress = Callable[[int, int, str], None]  # (done, total, what)
-Accompany = Callable[[Sequence[BytePlanes], int], list[BytePlanes]]  # melodies and a seed -> accompaniments
 
 TECHNIQUE = "gan"
 LENGTHS = (8, 64)
 RUNS = 3
 
 
-# --- Asking a model ----------------------------------------------------------------------------------------------
+# --- Speed -----------------------------------------------------------------------------------------------------------
 
 
-def accompanist(model: Model) -> Accompany:
-    """Return a function that asks a model for accompaniments: one for each melody, other noise for each."""
-
-    @torch.inference_mode()
-    def accompany(melodies: Sequence[BytePlanes], seed: int) -> list[BytePlanes]:
-        network: Any = model.network
-        given = torch.from_numpy(np.stack(melodies)).float()  # (B, 2, M, T)
-        bars = given.shape[-1] // model.encoding.steps_per_bar
-        noise = Noise.draw(network.config, len(given), bars, torch.Generator().manual_seed(seed))
-        made = played(network.config, network(given, noise))
-        return list(torch.cat(made, dim=2).numpy().astype(np.uint8))
-
-    return accompany
+def composing_seconds(model: Model, runs: int = RUNS) -> dict[str, float]:
+    """Return `speed.compose_8_bars_s` and `speed.compose_64_bars_s` of a model."""
+    return {f"speed.compose_{bars}_bars_s": compose_seconds(model, bars, runs) for bars in LENGTHS}
 
 
 def compose_seconds(model: Model, bars: int, runs: int = RUNS) -> float:
@@ -96,6 +86,7 @@ def run(
     model: str | None = None,
     models: Sequence[Model] | None = None,
     trainers: Mapping[str, Callable[[], original_gan.Timed]] | None = None,
+    kept: bool = False,
 ) -> dict[str, float]:
     """Run the benchmark over the GANs that are here.
 
@@ -113,6 +104,8 @@ def run(
         Loaded ones instead.
     trainers : mapping of str to callable, optional
         By a recipe's name, what makes a new trainer of ours; each is timed beside the original's, which takes minutes.
+    kept : bool
+        Whether the figures are kept in the package, for those who have a model but not its data.
 
     Returns
     -------
@@ -120,7 +113,8 @@ def run(
         `<model>.distance_sd`, `.noise_floor_sd`, `.fit_to_melody`, `.shuffled_fit_to_melody`, `.drum_in_pattern_gap`
         (points), `.diversity_ratio`, `.nearest_training_bar`, with `.low` and `.high` of their intervals;
         `<model>.model.<measure>`, `.data.…`, `.shuffled.…`, `.copied.…` every measure of a row;
-        `speed.compose_8_bars_s`, `speed.compose_64_bars_s` the slowest model's; `original.…` the original's; with
+        `speed.compose_8_bars_s`, `speed.compose_64_bars_s` the slowest model's; `original.…` the original's,
+        `musegan_rock.folds.…` rock in five folds; with
         trainers `<recipe>.speed.…` of each and `speed.iteration_ratio_to_original` of the slowest, see
         `original_gan.iteration_ratios`.
 
@@ -132,26 +126,36 @@ def run(
     chosen = _models(model) if models is None else list(models)
     figures: dict[str, float] = {}
     benches: dict[str, Bench] = {}
-    original = original_gan.read_original_figures()
+    original = read_record(original_gan.FIGURES)
     if original is not None:
         figures |= {name: float(value) for name, value in original["figures"].items()}
     for done, one in enumerate(chosen, start=1):
         name = one.card.name
         data = str(one.card.dataset["name"])
-        fold = one.card.recipe.get("fold")
-        key = f"{data} {fold} {one.encoding.as_dict()}"
-        if key not in benches:
-            benches[key] = bench_of(data, one.encoding, quick=quick, fold=fold)
-        found = measure(one, benches[key], quick=quick)
-        for line in lines(found, one.card.stem, data, one.encoding):
-            report(line)
+        if not _is_here(data):
+            found = _kept(one, report)
+        else:
+            key = f"{data} {one.encoding.as_dict()}"
+            if key not in benches:
+                benches[key] = bench_of(data, one.encoding, quick=quick)
+            found = measure(one, benches[key], quick=quick)
+            for line in lines(found, one.card.stem, data):
+                report(line)
+            if kept:
+                keep(one, found)
+        found |= composing_seconds(one, 1 if quick else RUNS)
         figures |= {f"{name}.{figure}": value for figure, value in found.items()}
         if progress is not None:
             progress(done, len(chosen), name)
+    report("")
     for bars in LENGTHS:
         figure = f"speed.compose_{bars}_bars_s"
         figures[figure] = max(figures[f"{one.card.name}.{figure}"] for one in chosen)
-    for line in original_gan.lines(original):
+        report(f"{bars} bars are composed in at most {figures[figure]:.3f} s, on one core")
+    folds = read_record(gan_folds.FIGURES)
+    if folds is not None:
+        figures |= folds["figures"]
+    for line in (*gan_folds.lines(folds), *original_gan.lines(original)):
         report(line)
     if trainers:
         ratios = original_gan.iteration_ratios({name: timed() for name, timed in trainers.items()})
@@ -180,9 +184,38 @@ def measure(model: Model, bench: Bench, *, quick: bool = False) -> dict[str, flo
         made = [accompany(bench.held_out.melodies, seed) for seed in range(QUICK_SEEDS if quick else SEEDS)]
         figures = estimated("", bench.data_figures() | bench.model_figures(made))
     figures["pieces"], figures["songs"] = float(len(bench.held_out.excerpts)), float(len(set(bench.held_out.songs)))
-    for bars in LENGTHS:
-        figures[f"speed.compose_{bars}_bars_s"] = compose_seconds(model, bars, 1 if quick else RUNS)
     return figures
+
+
+# --- Where the data does not ship --------------------------------------------------------------------------------
+
+
+def _is_here(data: str) -> bool:
+    return all(part in list_datasets() for part in data.split("+"))
+
+
+def _kept_file(model: Model) -> Path:
+    return FOLDER / f"{model.card.stem}.json"
+
+
+def keep(model: Model, figures: Mapping[str, float]) -> None:
+    """Keep a model's figures in the package."""
+    about = {"date": date.today().isoformat(), "weights": {"sha256": model.card.weights_sha256}}
+    write_record(_kept_file(model), about | {"figures": dict(figures)})
+
+
+def _kept(model: Model, report: Report) -> dict[str, float]:
+    """Say that a model's data is not here, and return the figures that were kept when it was."""
+    card = model.card
+    data = card.dataset["name"]
+    record = read_record(_kept_file(model))
+    if record is None or record["weights"]["sha256"] != card.weights_sha256:
+        report(f"\n{card.stem}: its data, {data}, is not here, so it cannot be measured.")
+        return {}
+    report(f"\n{card.stem}: its data, {data}, is not here; figures of {record['date']}:")
+    for line in islice(lines(record["figures"], card.stem, data), 1, None):
+        report(line)
+    return dict(record["figures"])
 
 
 # --- The table ---------------------------------------------------------------------------------------------------
@@ -191,7 +224,7 @@ _ROW = "   {:<32}{:>9}{:>9}{:>9}{:>9}{:>9}"
 _SUMMARY = "   {:<23}{:>20}  {}"
 
 
-def lines(figures: Mapping[str, float], model: str, data: str, encoding: BarsEncoding) -> Iterator[str]:
+def lines(figures: Mapping[str, float], model: str, data: str) -> Iterator[str]:
     """Yield a model's table: at most a hundred columns."""
     yield ""
     yield (f"{model}: {figures['pieces']:.0f} excerpts of {BARS} bars from {figures['songs']:.0f} test songs of {data}")
@@ -225,10 +258,7 @@ def _summary(figures: Mapping[str, float]) -> Iterator[str]:
         if name in figures:
             yield _SUMMARY.format(label, str(estimate(figures, name)), text)
     silent, solid = figures["silent_tracks"], figures["solid_tracks"]
-    yield f"   silent tracks {silent:.0f}, solid tracks {solid:.0f}; eight bars are composed in " + "; ".join(
-        f"{figures[f'speed.compose_{bars}_bars_s']:.3f} s" + (f" ({bars} bars)" if bars != BARS else "")
-        for bars in LENGTHS
-    )
+    yield f"   silent tracks {silent:.0f}, solid tracks {solid:.0f}"
 
 
 def _is_figure(name: str) -> bool:

@@ -7,10 +7,13 @@ Lesson: notebooks/06_musegan.ipynb.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from deepcomposer_lab.benchmarks.accompaniment import (
@@ -27,7 +30,7 @@ from deepcomposer_lab.benchmarks.accompaniment import (
     silent_tracks,
     solid_tracks,
 )
-from deepcomposer_lab.benchmarks.held_out import BARS, HeldOut, held_out
+from deepcomposer_lab.benchmarks.held_out import BARS, HeldOut, held_out, joined
 from deepcomposer_lab.benchmarks.intervals import Draws, Weights, bootstrap_weights, mean
 from deepcomposer_lab.benchmarks.novelty import (
     MOST_BARS,
@@ -39,6 +42,8 @@ from deepcomposer_lab.benchmarks.novelty import (
     training_bars,
 )
 from deepcomposer_lab.encoding.bars import BarsEncoding
+from deepcomposer_lab.models.registry import Model
+from deepcomposer_lab.networks.musegan import Noise, played
 from deepcomposer_lab.training.song_planes import BytePlanes, EncodedSong, encoded_song, songs_of
 
 PIECES, QUICK_PIECES = 60, 16
@@ -46,6 +51,23 @@ SEEDS, QUICK_SEEDS = 4, 2
 EXCHANGES = 8
 RESAMPLES, QUICK_RESAMPLES = 1000, 200
 QUICK_BARS = 4000  # of the training data
+
+Accompany = Callable[[Sequence[BytePlanes], int], list[BytePlanes]]  # melodies and a seed -> accompaniments
+
+
+def accompanist(model: Model) -> Accompany:
+    """Return a function that asks a model for accompaniments: one for each melody, other noise for each."""
+
+    @torch.inference_mode()
+    def accompany(melodies: Sequence[BytePlanes], seed: int) -> list[BytePlanes]:
+        network: Any = model.network
+        given = torch.from_numpy(np.stack(melodies)).float()  # (B, 2, M, T)
+        bars = given.shape[-1] // model.encoding.steps_per_bar
+        noise = Noise.draw(network.config, len(given), bars, torch.Generator().manual_seed(seed))
+        made = played(network.config, network(given, noise))
+        return list(torch.cat(made, dim=2).numpy().astype(np.uint8))
+
+    return accompany
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +83,10 @@ class Bench:
         The same of real accompaniments given to other melodies.
     copied : list of list of Excerpt
         The melodies with accompaniments of training songs.
-    known : ndarray
-        The training bars, packed.
+    known : tuple of ndarray
+        The training bars, packed; of pooled benches each one's.
+    parts : ndarray, int64, shape (pieces,)
+        Which of these each piece is compared with.
     weights : Weights
         Of the songs, a column for each piece.
     """
@@ -72,7 +96,8 @@ class Bench:
     fit: Corpus
     exchanged_fit: Corpus
     copied: list[list[Excerpt]] = field(repr=False)
-    known: NDArray[np.uint8] = field(repr=False)
+    known: tuple[NDArray[np.uint8], ...] = field(repr=False)
+    parts: NDArray[np.int64] = field(repr=False)
     weights: Weights = field(repr=False)
 
     @classmethod
@@ -86,20 +111,49 @@ class Bench:
         most_bars: int = MOST_BARS,
     ) -> Bench:
         """Measure the data's own rows."""
+        return cls._measured(
+            found,
+            [copied(found.excerpts, training, found.encoding, seed) for seed in range(seeds)],
+            (training_bars([song.tracks for song in training], found.encoding, most_bars),),
+            np.zeros(len(found.excerpts), dtype=np.int64),
+            resamples,
+        )
+
+    @classmethod
+    def pooled(cls, benches: Sequence[Bench], *, resamples: int = RESAMPLES) -> Bench:
+        """Return the pieces of several benches as those of one: of folds, which were each held out from other songs."""
+        parts = np.repeat(np.arange(len(benches)), [len(bench.held_out.excerpts) for bench in benches])
+        return cls._measured(
+            joined([bench.held_out for bench in benches]),
+            [list(chain(*versions)) for versions in zip(*(bench.copied for bench in benches), strict=True)],
+            tuple(known for bench in benches for known in bench.known),
+            parts,
+            resamples,
+        )
+
+    @classmethod
+    def _measured(
+        cls,
+        found: HeldOut,
+        copies: list[list[Excerpt]],
+        known: tuple[NDArray[np.uint8], ...],
+        parts: NDArray[np.int64],
+        resamples: int,
+    ) -> Bench:
         pieces = found.excerpts
         others = [
             [exchanged(pieces[one], pieces[other]) for one, other in enumerate(given)]
             for given in exchanges(pieces, EXCHANGES)
         ]
-        encoding = found.encoding
         by_song = bootstrap_weights(len(np.unique(found.songs)), resamples)
         return cls(
             found,
             Corpus.of([list(map(measure_tracks, pieces))]),
             Corpus.of([list(map(measure_fit, pieces))]),
             Corpus.of([list(map(measure_fit, row)) for row in others]),
-            [copied(pieces, training, encoding, seed) for seed in range(seeds)],
-            training_bars([song.tracks for song in training], encoding, most_bars),
+            copies,
+            known,
+            parts,
             by_song[:, np.searchsorted(np.unique(found.songs), found.songs)],
         )
 
@@ -153,10 +207,13 @@ class Bench:
         return figures
 
     def _nearest(self, versions: Sequence[Sequence[BytePlanes]]) -> Draws:
-        bars = [bars_of(planes, self.held_out.encoding) for version in versions for planes in version]
-        apart = nearest_training_bars(np.concatenate(bars), self.known)
-        piece = np.concatenate([np.arange(len(version)) for version in versions])
-        return median(apart, np.repeat(piece, [len(rows) for rows in bars]), self.weights)
+        apart, piece = [], []
+        for part, known in enumerate(self.known):
+            for index in np.flatnonzero(self.parts == part).tolist():
+                bars = np.concatenate([bars_of(version[index], self.held_out.encoding) for version in versions])
+                apart.append(nearest_training_bars(bars, known))
+                piece.append(np.full(len(bars), index))
+        return median(np.concatenate(apart), np.concatenate(piece), self.weights)
 
 
 def _by_name(row: str, corpus: Corpus, weights: Weights) -> dict[str, Draws]:
@@ -181,24 +238,17 @@ def copied(
     return found
 
 
-def bench_of(data: str, encoding: BarsEncoding, *, quick: bool = False, fold: int | None = None) -> Bench:
+def bench_of(data: str, encoding: BarsEncoding, *, quick: bool = False) -> Bench:
     """Return the bench of a dataset: its held-out songs, and its training songs to compare with.
 
     Parameters
     ----------
     data : str
         A name that `songs_of` knows.
-    fold : int, optional
-        That fifth of the songs is held out, and the others were learnt from, for a model trained so; else the test part
-        is held out.
     """
-    if fold is None:
-        test, training = songs_of(data, "test"), songs_of(data, "train")
-    else:
-        test, training = ([song for song in songs_of(data) if (song.fold == fold) is held] for held in (True, False))
     return Bench.of(
-        held_out(test, encoding, pieces=QUICK_PIECES if quick else PIECES),
-        [encoded_song(song, encoding) for song in training],
+        held_out(data, encoding, pieces=QUICK_PIECES if quick else PIECES),
+        [encoded_song(song, encoding) for song in songs_of(data, "train")],
         seeds=QUICK_SEEDS if quick else SEEDS,
         resamples=QUICK_RESAMPLES if quick else RESAMPLES,
         most_bars=QUICK_BARS if quick else MOST_BARS,

@@ -6,7 +6,7 @@ Lesson: notebooks/06_musegan.ipynb.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,20 @@ def held_out(
             tracks.append(planes)
             excerpts.append(Excerpt.of(melody, planes, encoding, minor=song_planes.minor, song=number))
     return HeldOut(encoding, melodies, tracks, excerpts)
+
+
+def joined(parts: Sequence[HeldOut]) -> HeldOut:
+    """Return the excerpts of several, of the same encoding, as those of one; songs are numbered anew."""
+    excerpts, songs = [], 0
+    for part in parts:
+        excerpts += [replace(excerpt, song=excerpt.song + songs) for excerpt in part.excerpts]
+        songs += int(part.songs.max()) + 1
+    return HeldOut(
+        parts[0].encoding,
+        [melody for part in parts for melody in part.melodies],
+        [tracks for part in parts for tracks in part.tracks],
+        excerpts,
+    )
 
 
 def windows(song: EncodedSong, encoding: BarsEncoding, bars: int = BARS) -> list[int]:

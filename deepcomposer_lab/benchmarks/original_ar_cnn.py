@@ -53,6 +53,7 @@ from torch import Tensor
 from deepcomposer_lab.benchmarks.corpus import Chorale, chorales, cut, move_notes, windows
 from deepcomposer_lab.benchmarks.detection import Detected, leaves_chord
 from deepcomposer_lab.benchmarks.harmony import MEASURES, Texture, measure
+from deepcomposer_lab.benchmarks.records import FOLDER, write_record
 from deepcomposer_lab.benchmarks.restoration import Counts, hits, thin
 from deepcomposer_lab.datasets import Piece, load_dataset
 from deepcomposer_lab.encoding.image import ImageEncoding
@@ -76,7 +77,7 @@ EDITS_A_CELL = 1.5  # the most edits, for each cell that is missing
 DEFAULT_TEMPERATURE = 1.0
 TEMPERATURES = (0.5, DEFAULT_TEMPERATURE)  # tried on validation, as for our own model, for restoration
 VALIDATION_EXCERPTS = 2
-FIGURES = Path(__file__).resolve().parent / "figures" / "original_ar_cnn.json"
+FIGURES = FOLDER / "original_ar_cnn.json"
 
 
 @dataclass(frozen=True)
@@ -742,7 +743,7 @@ def run(
     checkpoint : Path, optional
         Where training is kept; what scoring composes is kept beside it. With both a broken-off run goes on.
     figures : Path
-        The file that `read_original_figures` reads.
+        The file that every run of the benchmark reads.
     recipe, test, validation : optional
         As in `train_original` and `score_original`.
     """
@@ -751,8 +752,7 @@ def run(
     kept = None if checkpoint is None else checkpoint.with_suffix(".scores.json")
     scores = score_original(network, report, kept=kept, test=test, validation=validation)
     record = record_of(trainer, network, scores)
-    figures.parent.mkdir(parents=True, exist_ok=True)
-    figures.write_text(json.dumps(record, indent=2) + "\n")
+    write_record(figures, record)
     report(f"original: figures written to {figures.name}")
     return record
 
@@ -779,8 +779,3 @@ def record_of(trainer: OriginalTrainer, network: OriginalARCNN, scores: Scores) 
         "scoring": {"test_pieces": list(DOZEN), "excerpt_steps": network.config.steps, **scores.details},
         "figures": {f"original.{name}": value for name, value in figures.items()},
     }
-
-
-def read_original_figures(path: Path = FIGURES) -> dict[str, Any] | None:
-    """Return the figures file as `run` wrote it, or None where there is none."""
-    return json.loads(path.read_text()) if path.exists() else None

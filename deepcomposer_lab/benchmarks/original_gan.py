@@ -45,11 +45,11 @@ from torch import Tensor
 from deepcomposer_lab.benchmarks.ar_cnn import estimated
 from deepcomposer_lab.benchmarks.gan_rows import SEEDS, Bench, bench_of
 from deepcomposer_lab.benchmarks.original_ar_cnn import runs
+from deepcomposer_lab.benchmarks.records import FOLDER, write_record
 from deepcomposer_lab.benchmarks.table import estimate
 from deepcomposer_lab.datasets.songs import Song
 from deepcomposer_lab.encoding.bars import SOUND, BarsEncoding, encoding_of
 from deepcomposer_lab.models.inference import one_thread
-from deepcomposer_lab.music.files import write_atomically
 from deepcomposer_lab.music.key import shift_to_c
 from deepcomposer_lab.networks.original_gan import (
     OriginalCritic,
@@ -72,7 +72,7 @@ from deepcomposer_lab.training.surroundings import surroundings
 Report = Callable[[str], None]
 Rolls = NDArray[np.int8]  # (windows, tracks, steps, pitches), +1 or −1
 
-FIGURES = Path(__file__).resolve().parent / "figures" / "original_gan.json"
+FIGURES = FOLDER / "original_gan.json"
 SECONDS = 3600.0
 BARS = 2
 GENRE = "bach"
@@ -299,15 +299,9 @@ def run(
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "figures": score_original(network, bench, seeds=seeds),
     }
-    figures.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(figures, json.dumps(record, indent=2).encode() + b"\n")
+    write_record(figures, record)
     report(f"original: figures written to {figures.name}")
     return record
-
-
-def read_original_figures(path: Path = FIGURES) -> dict[str, Any] | None:
-    """Return the figures file as `run` wrote it, or None where there is none."""
-    return json.loads(path.read_text()) if path.exists() else None
 
 
 def lines(record: Mapping[str, Any] | None) -> Iterator[str]:

@@ -14,6 +14,8 @@ another it comes from Isola et al. 2017, "pix2pix", and as one that adds tracks 
   pitch, and the first step of a bar is not like the second. So each level adds a learnt vector for each of its rows,
   and one for each column of a bar: out = ReLU(norm(w ∗ x + p[row] + q[column mod columns of a bar])) (Liu et al. 2018,
   "CoordConv", with learnt vectors);
+- **the melody is read twice**: as an image, and row by row as MuseGAN does. A convolution finds the shape of a tune at
+  once, but which pitch is which it has to gather from the edges inwards; the reader is told;
 - **one pitch axis.** The melody and every track have windows of their own. The melody is laid on an axis that holds
   them all, and a track reads its rows off the same axis, so a skip connection ends at the pitch where it began;
 - **normalised cell by cell**, not over a batch; see `musegan.ChannelNorm`. Together with convolutions that slide over
@@ -43,6 +45,7 @@ from torch.nn.functional import layer_norm, pad
 from deepcomposer_lab.networks.musegan import (
     BEATS_PER_BAR,
     PHRASE_BARS,
+    MelodyReader,
     MuseGANConfig,
     Noise,
     convolution,
@@ -141,7 +144,8 @@ class UNetGenerator(nn.Module):
                   for level in range(3)),
             ]
         )  # fmt: skip
-        self.beats = convolution(bottom, beat)
+        self.reader = MelodyReader(config)
+        self.beats = convolution(bottom + beat, beat)
         self.bars = gathered(beat, bar, BEATS_PER_BAR)
         self.temporal = nn.Sequential(
             convolution(bar + config.shared_noise + config.shared_bar_noise + PHRASE_BARS, bar), convolution(bar, bar)
@@ -165,8 +169,9 @@ class UNetGenerator(nn.Module):
             x = layer(x)
             skips.append(x)  # (B, w[0], H, T), (B, w[1], H / 2, T / 2), (B, w[2], H / 4, 4 N), (B, w[3], H / 8, 4 N)
 
-        beats = self.beats(x.flatten(1, 2))  # (B, beat, 4 N)
-        bars = self.bars(beats)  # (B, bar, N)
+        steps, heard, heard_bars = self.reader(melody)  # (B, step, T), (B, beat, 4 N), (B, bar, N)
+        beats = self.beats(torch.cat([x.flatten(1, 2), heard], dim=1))  # (B, beat, 4 N)
+        bars = self.bars(beats) + heard_bars  # (B, bar, N)
         N = bars.shape[-1]
         phrase = place(N, PHRASE_BARS, B)  # (B, 4, N)
         held = noise.shared[:, :, None].expand(-1, -1, N)  # (B, S, N)
@@ -181,7 +186,7 @@ class UNetGenerator(nn.Module):
 
         own = torch.cat([noise.private[..., None].expand(-1, -1, -1, N), noise.private_bar], dim=2)  # (B, K, P + PB, N)
         return [
-            track(beats, x, skips[0], rhythm, torch.cat([own[:, index], phrase], dim=1))
+            track(beats, x, skips[0], steps, torch.cat([own[:, index], phrase], dim=1))
             for index, track in enumerate(self.tracks)
         ]
 
@@ -189,12 +194,12 @@ class UNetGenerator(nn.Module):
 class OwnLayers(nn.Module):
     """What one track has for itself: the end of the way up, and the noise that no other track hears.
 
-    Harmony and its own noise become a vector a beat, and that an image of "wishes" with all of the track's pitches, a
-    beat a column. It joins the image that all tracks share for the last convolution, and is heard beside that once
-    more: coarse levels alone would take long to learn which of two neighbouring pitches is meant. Only the track's rows
-    are computed. In the end every row of a step has a logit (chords: two), and beside them stands what concerns no
-    single row: whether anything happens, and whether a line is silent. Drums have lanes instead of pitches, and need no
-    image.
+    Harmony and its own noise become a vector a beat, with the melody's steps one a step, and that an image of "wishes"
+    with all of the track's pitches. It joins the image that all tracks share for the last convolution, and is heard
+    beside that once more: coarse levels alone would take long to learn which of two neighbouring pitches is meant. Only
+    the track's rows are computed. In the end every row of a step has a logit (chords: two), and beside them stands what
+    concerns no single row: whether anything happens, and whether a line is silent. Drums have lanes instead of pitches,
+    and need no image.
     """
 
     def __init__(self, config: UNetGANConfig, track: int) -> None:
@@ -206,6 +211,9 @@ class OwnLayers(nn.Module):
         wishes = max(1, w[0] // 4)
         noise = config.private_noise + config.private_bar_noise + PHRASE_BARS
         self.own = nn.Sequential(convolution(config.beat_width + noise, 2 * step), convolution(2 * step, step))
+        self.steps = nn.Sequential(
+            convolution(2 * step + config.steps_per_bar, step, 5), convolution(step, step, config.steps_per_beat + 1)
+        )
         if self.kind != "drums":
             first = config.track_lowest[track] - config.lowest
             last = first + rows
@@ -216,27 +224,26 @@ class OwnLayers(nn.Module):
             self.wishes = nn.Conv1d(step, wishes * rows, 1)
             self.fine = Layer(2 * w[0], w[0], rows, config.steps_per_bar)
             self.head = nn.Conv2d(w[0] + wishes, 1 if self.kind == "line" else 2, 1)
-        self.columns = nn.Sequential(
-            convolution(step + 2 + config.steps_per_bar, step, 5),
-            nn.Conv1d(step, {"drums": rows, "line": 2, "chords": 1}[self.kind], 1),
-        )
-        last_one = self.columns[-1] if self.kind == "drums" else self.head
+        self.columns = nn.Conv1d(step, {"drums": rows, "line": 2, "chords": 1}[self.kind], 1)
+        last_one = self.columns if self.kind == "drums" else self.head
+        if self.kind != "drums":  # a wish is a wish from the first update on; small random weights slow all of it down
+            nn.init.ones_(self.head.weight[:, w[0] :])
         nn.init.constant_(last_one.bias, -1.0)  # type: ignore[arg-type]  # music is mostly silence, row by row
 
-    def forward(self, beats: Tensor, image: Tensor, skip: Tensor, rhythm: Tensor, noise: Tensor) -> Tensor:
-        """(B, beat, 4 N), (B, w[1], H / 2, T / 2), (B, w[0], H, T), (B, 2, T), (B, noise, N) -> (B, logits, T)."""
+    def forward(self, beats: Tensor, image: Tensor, skip: Tensor, steps: Tensor, noise: Tensor) -> Tensor:
+        """(B, beat, 4 N), (B, w[1], H / 2, T / 2), (B, w[0], H, T), (B, step, T), (B, noise, N) -> (B, logits, T)."""
         B, N, T = len(beats), noise.shape[-1], skip.shape[-1]
         own = self.own(torch.cat([beats, repeated(noise, BEATS_PER_BAR)], dim=1))  # (B, step, 4 N)
+        own = torch.cat([repeated(own, self.steps_per_beat), steps, place(T, T // N, B)], dim=1)
+        own = self.steps(own)  # (B, step, T)
         logits = []
         if self.kind != "drums":
-            wishes = self.wishes(own).unflatten(1, (-1, self.rows))  # (B, wishes, R, 4 N)
-            wishes = _enlarged(wishes, (1, self.steps_per_beat))  # (B, wishes, R, T)
+            wishes = self.wishes(own).unflatten(1, (-1, self.rows))  # (B, wishes, R, T)
             half = self.coarse(image[:, :, self.rows_at_half])  # (B, w[0] − wishes, R / 2, T / 2)
             above = _enlarged(half, self.halving)[:, :, self.rows_of_half]
             full = self.fine(torch.cat([above, skip[:, :, self.rows_at_full], wishes], dim=1))  # (B, w[0], R, T)
             logits.append(self.head(torch.cat([full, wishes], dim=1)).flatten(1, 2))  # (B, R or 2 R, T)
-        steps = torch.cat([repeated(own, self.steps_per_beat), rhythm, place(T, T // N, B)], dim=1)
-        logits.append(self.columns(steps))  # (B, R or 2 or 1, T)
+        logits.append(self.columns(own))  # (B, R or 2 or 1, T)
         return torch.cat(logits, dim=1)
 
 

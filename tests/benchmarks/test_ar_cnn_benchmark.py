@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deepcomposer_lab.benchmarks import ar_cnn as benchmark
-from deepcomposer_lab.benchmarks import original_ar_cnn, speed
+from deepcomposer_lab.benchmarks import speed
 from deepcomposer_lab.benchmarks.corpus import Chorale
 from deepcomposer_lab.benchmarks.harmony import MEASURES
 from deepcomposer_lab.datasets import load_dataset
@@ -51,7 +51,7 @@ def measured():
     lines, told = [], []
     real = benchmark.chorales
     patch.setattr(benchmark, "chorales", lambda *a, **k: [shortened(c) for c in real(*a, **k)[:3]])
-    patch.setattr(original_ar_cnn, "read_original_figures", lambda: RECORD)
+    patch.setattr(benchmark, "read_record", lambda _path: RECORD)
     patch.setattr(speed, "measure", lambda *_, tick, **__: [tick() for _ in range(4)] and SPEED.copy())
     patch.setattr(benchmark, "RESAMPLES", 20)
     figures = benchmark.run(report=lines.append, progress=lambda *now: told.append(now), workers=1)

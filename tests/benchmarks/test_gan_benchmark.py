@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
+from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from deepcomposer_lab.benchmarks import gan, gan_rows, original_gan
+from deepcomposer_lab.benchmarks import gan, gan_folds, gan_rows, original_gan
 from deepcomposer_lab.benchmarks.ar_cnn import estimated
 from deepcomposer_lab.benchmarks.gan_rows import Bench, bench_of
 from deepcomposer_lab.benchmarks.held_out import held_out, windows
+from deepcomposer_lab.benchmarks.records import read_record
 from deepcomposer_lab.encoding.bars import SOUND, BarsEncoding, encoding_of
 from deepcomposer_lab.models.registry import Model, ModelCard
 from deepcomposer_lab.networks.musegan import Generator, MuseGANConfig
 from deepcomposer_lab.networks.original_gan import OriginalGANConfig, OriginalGenerator
 from deepcomposer_lab.training import recipes
+from deepcomposer_lab.training.gan import GANTrainer
 from deepcomposer_lab.training.song_planes import chorale_songs, encoded_song, songs_of
 
 ENCODING = encoding_of("bach")
@@ -95,7 +99,7 @@ def test_a_copied_accompaniment_is_like_the_data_fits_badly_and_is_known_by_hear
 
 
 def test_an_untrained_generator_is_far_from_data_and_melody(bench: Bench) -> None:
-    accompany = gan.accompanist(untrained())
+    accompany = gan_rows.accompanist(untrained())
     made = [accompany(bench.held_out.melodies, seed) for seed in range(2)]
     again = accompany(bench.held_out.melodies, 1)
     assert all(np.array_equal(one, other) for one, other in zip(made[1], again, strict=True))
@@ -135,6 +139,27 @@ def test_the_run_prints_a_table_of_a_hundred_columns_and_gives_flat_figures(
     assert any(line.startswith("   drums, drum in pattern") for line in lines)
 
 
+def test_where_the_data_is_not_here_the_kept_figures_are_printed(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    for module, name in ((gan, "LENGTHS"), (gan_rows, "QUICK_BARS"), (gan_rows, "QUICK_RESAMPLES")):
+        monkeypatch.setattr(module, name, (8,) if name == "LENGTHS" else 20)
+    monkeypatch.setattr(gan, "FOLDER", tmp_path)
+    model = untrained()
+    measured, printed = {}, {}
+    for there in (["bach_chorales"], []):
+        monkeypatch.setattr(gan, "list_datasets", lambda there=there: there)
+        printed[bool(there)] = lines = []
+        measured[bool(there)] = gan.run(quick=True, report=lines.append, models=[model], kept=True)
+    told = {name for name in measured[True] if "speed" not in name}
+    assert {name: measured[False][name] for name in told} == {name: measured[True][name] for name in told}
+    assert f"is not here; figures of {date.today().isoformat()}" in printed[False][0]
+    assert printed[False][1:9] == printed[True][1:9]
+    # Another training's figures are not this one's.
+    other = Model(dataclasses.replace(model.card, weights_sha256="another"), model.network, model.encoding)
+    lines = []
+    assert "musegan_untrained.distance_sd" not in gan.run(quick=True, report=lines.append, models=[other])
+    assert "cannot be measured" in lines[0]
+
+
 def test_no_model_and_a_model_of_another_technique_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="is a model of ar-cnn"):
         gan.run(model="autoregressive_cnn_bach")
@@ -168,7 +193,7 @@ def test_the_original_is_trained_scored_and_kept(bench: Bench, tmp_path) -> None
     kept = tmp_path / "state.pt"
     arguments = {"songs": songs, "recipe": SMALL, "bench": bench, "figures": file, "seeds": 2}
     record = original_gan.run(0.2, kept, lines.append, **arguments)
-    assert record == original_gan.read_original_figures(file)
+    assert record == read_record(file)
     assert record["compute"]["updates"] > 0
     assert record["figures"]["original.distance_sd"] > 1
     # It goes on from where it was kept: nothing is left to do.
@@ -223,14 +248,56 @@ def test_ours_is_timed_with_batches_as_large_as_the_originals() -> None:
     assert melody.shape[-1] == 2 * ENCODING.steps_per_bar
 
 
-def test_a_model_of_a_fold_is_heard_on_that_fold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gan_rows, "QUICK_BARS", 100)
-    songs = [song for song in chorale_songs() if song.fold == 2]
-    bench = bench_of("bach_chorales", ENCODING, quick=True, fold=2)
-    heard = {planes.tobytes() for planes in bench.held_out.melodies}
-    own = {
-        encoded.melody[..., start : start + 128].tobytes()
-        for encoded in (encoded_song(song, ENCODING) for song in songs)
-        for start in windows(encoded, ENCODING)
-    }
-    assert heard <= own
+def test_pooled_benches_are_as_one_and_each_piece_knows_its_own_training_bars() -> None:
+    songs = [song for song in chorale_songs("train") if windows(encoded_song(song, ENCODING), ENCODING)][:12]
+    training = [[encoded_song(song, ENCODING) for song in songs[start : start + 6]] for start in (6, 0)]
+    halves = [held_out(songs[start : start + 6], ENCODING, pieces=6) for start in (0, 6)]
+    benches = [Bench.of(half, heard, seeds=2) for half, heard in zip(halves, training, strict=True)]
+    pooled = Bench.pooled(benches)
+    assert len(set(pooled.held_out.songs)) == sum(len(set(half.songs)) for half in halves) == 12
+    # All songs at once, measured the plain way: the songs are halved alike, and the same real music is in both.
+    whole = Bench.of(held_out(songs, ENCODING, pieces=12), training[0])
+    one, other = (estimated("", bench.data_figures()) for bench in (pooled, whole))
+    assert one["noise_floor_sd"] == pytest.approx(other["noise_floor_sd"], rel=0.2)
+    assert one["shuffled_fit_to_melody"] == pytest.approx(other["shuffled_fit_to_melody"], rel=0.2)
+    # Copied from what was held out with it, a piece is new to its model; copied from the other half it is known.
+    tracks = pooled.held_out.tracks
+    own, known = (
+        estimated("", pooled.model_figures([copies, copies]))["nearest_training_bar"]
+        for copies in (tracks, tracks[6:] + tracks[:6])
+    )
+    assert known == 0 < own
+
+
+def test_rock_in_folds_measures_every_song_by_a_model_that_never_heard_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    heard: list[list[str]] = []
+    began = GANTrainer.__init__
+
+    def trainer(self, recipe, *, songs, **options):
+        heard.append([song.name for song in songs])
+        began(self, recipe, songs=songs, **options)
+
+    monkeypatch.setattr(GANTrainer, "__init__", trainer)
+    songs = [replace(song, fold=place % 5) for place, song in enumerate(songs_of("rock")[:15])]
+    recipe = recipes.MUSEGAN_ROCK.replace(
+        epochs=1, bar_width=8, beat_width=8, step_width=8, critic_width=8, batch_size=64, crop_bars=1
+    )
+    file, lines = tmp_path / "folds.json", []
+    record = gan_folds.run(
+        lines.append,
+        recipe=recipe,
+        figures=file,
+        checkpoint=tmp_path / "c.pt",
+        songs=songs[:10],
+        measured=songs,
+        pieces=3,
+        seeds=2,
+    )
+    assert heard == [[song.name for song in songs[:10] if song.fold != fold] for fold in range(5)]
+    assert record == read_record(file)
+    assert record["figures"]["musegan_rock.folds.songs"] >= 12  # of fifteen, those with eight bars to measure
+    assert {f"c.pt.{fold}" for fold in range(5)} <= {path.name for path in tmp_path.iterdir()}
+    assert max(map(len, gan_folds.lines(record))) <= 100
+    assert any("no figures yet" in line.lower() for line in gan_folds.lines(None))

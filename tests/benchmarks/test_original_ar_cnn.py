@@ -11,6 +11,7 @@ import torch
 from deepcomposer_lab.benchmarks import original_ar_cnn as original
 from deepcomposer_lab.benchmarks.corpus import Chorale, chorales
 from deepcomposer_lab.benchmarks.harmony import MEASURES
+from deepcomposer_lab.benchmarks.records import read_record
 from deepcomposer_lab.encoding.image import ImageEncoding
 from deepcomposer_lab.networks.original_ar_cnn import OriginalARCNN, OriginalARCNNConfig
 from deepcomposer_lab.training.ar_cnn import source_of
@@ -331,7 +332,7 @@ def test_a_run_writes_every_figure_and_reads_it_back(all_pieces, validation_piec
         test=small(all_pieces[:2]),
         validation=small(validation_pieces[:1]),
     )
-    assert original.read_original_figures(tmp_path / "figures" / "original.json") == json.loads(json.dumps(record))
+    assert read_record(tmp_path / "figures" / "original.json") == json.loads(json.dumps(record))
     figures = record["figures"]
     by_way = [figures[f"original.restoration.{way}.f1"] for way in original.WAYS_TO_STOP]
     assert figures["original.restoration.f1"] == max(by_way)
@@ -357,7 +358,7 @@ def test_a_run_writes_every_figure_and_reads_it_back(all_pieces, validation_piec
 
 
 def test_the_figures_that_are_shipped_belong_to_this_recipe_and_network():
-    record = original.read_original_figures()
+    record = read_record(original.FIGURES)
     with torch.device("meta"):
         network = OriginalARCNN()
     assert record["recipe"] == original.OriginalRecipe().as_dict()
@@ -376,4 +377,4 @@ def test_the_figures_that_are_shipped_belong_to_this_recipe_and_network():
 
 
 def test_without_a_file_there_are_no_figures(tmp_path):
-    assert original.read_original_figures(tmp_path / "none.json") is None
+    assert read_record(tmp_path / "none.json") is None

@@ -186,7 +186,14 @@ class GANRecipe(Recipe):
 MUSEGAN_ROCK = GANRecipe(name="musegan_rock", dataset="rock+rock_arranged", genre="rock", epochs=2)
 MUSEGAN_POP = GANRecipe(name="musegan_pop", dataset="pop", genre="pop", epochs=2)
 MUSEGAN_JAZZ = GANRecipe(name="musegan_jazz", dataset="jazz", genre="jazz", epochs=2)
-MUSEGAN_SYMPHONY = GANRecipe(name="musegan_symphony", dataset="string_quartets", genre="symphony", epochs=6)
+MUSEGAN_SYMPHONY = GANRecipe(
+    name="musegan_symphony",
+    dataset="string_quartets",
+    genre="symphony",
+    epochs=7,
+    adversarial_weight=1.5,
+    least_diversity=1.1,
+)
 MUSEGAN_BACH = GANRecipe(name="musegan_bach", dataset="bach_chorales", genre="bach", epochs=12)
 UNET_BACH = GANRecipe(
     name="unet_bach",

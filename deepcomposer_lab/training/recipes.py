@@ -200,8 +200,9 @@ UNET_BACH = GANRecipe(
     network="unet_gan",
     dataset="bach_chorales",
     genre="bach",
-    epochs=13,
-    learning_rate=1.5e-3,
+    epochs=20,
+    decay_share=0.75,
+    least_diversity=0.85,
 )
 UNET_POP = dataclasses.replace(UNET_BACH, name="unet_pop", dataset="pop", genre="pop", epochs=2)
 MUSEGAN_TINY = GANRecipe(  # less than a minute on one core: enough to hear noise become music

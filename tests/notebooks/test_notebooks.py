@@ -52,8 +52,139 @@ def run(tmp_path_factory):
     return run_once
 
 
-def test_the_first_two_are_here():
-    assert [path.stem for path in PATHS[:2]] == ["00_start_here", "08_ar_cnn"]
+def test_the_lessons_so_far_are_here():
+    assert [path.stem for path in PATHS] == ["00_start_here", "05_gans", "06_musegan", "08_ar_cnn"]
+
+
+def words_of(notebook):
+    """Return what each code cell printed, by the cell's name."""
+    return {
+        cell.id: "".join(output["text"] for output in cell.outputs if output.output_type == "stream")
+        for cell in code_cells(notebook)
+    }
+
+
+def scores_in(words):
+    """Return the scores of a cell that prints one a line, by what was scored."""
+    return {kind: float(score) for kind, score in re.findall(r"^(\w+) +([+-][\d.]+)$", words, flags=re.MULTILINE)}
+
+
+LESSONS = [NOTEBOOKS / "05_gans.ipynb", NOTEBOOKS / "06_musegan.ipynb"]
+every_gan_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+
+class TestGANLessons:
+    @every_gan_lesson
+    def test_every_prediction_is_asked_before_the_cell_that_answers(self, path):
+        cells = read(path).cells
+        asked = [number for number, cell in enumerate(cells) if "**Before you run it:**" in cell.source]
+        assert len(asked) >= 15
+        assert all(cells[number + 1].cell_type == "code" for number in asked)
+
+    @every_gan_lesson
+    def test_it_is_no_longer_than_half_an_hour(self, path):
+        cells = read(path).cells
+        assert 60 <= len(cells) <= 75
+        assert sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown") < 3600
+
+    @every_gan_lesson
+    def test_what_is_folded_unfolds(self, path):
+        text = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+        folds = re.findall(r"<details><summary>.+?</summary>\n\n[^<]+\n\n</details>", text, flags=re.DOTALL)
+        assert len(folds) == text.count("<details>") == text.count("</details>") >= 8
+
+    @every_gan_lesson
+    def test_training_is_shown_live_and_nothing_trains_at_the_end(self, run, path):
+        notebook = run(path)
+        (monitor,) = outputs_with(notebook, "application/vnd.jupyter.widget-view+json")
+        assert notebook.cells[monitor].source.splitlines()[-1] == "run.monitor"
+        assert code_cells(notebook)[-1].source == "dc.stop_training()"
+
+    @every_gan_lesson
+    def test_the_direction_of_the_update_ratio_is_said(self, path):
+        text = " ".join("\n".join(cell.source for cell in read(path).cells).split())
+        assert re.search(r"ore\*? (discriminator updates|updates of the discriminator) make a \*stronger\*", text)
+
+
+class TestGANs:
+    PATH = LESSONS[0]
+
+    def test_what_the_text_claims_is_what_the_cells_show(self, run):
+        words = words_of(run(self.PATH))
+        assert words["noise"].split() == ["True", "False"]
+        rows = re.findall(r"in scale +(\d+)%   pitches a bar ([\d.]+)   together +(\d+)%", words["epochs-measure"])
+        scale, pitches, together = (list(map(float, column)) for column in zip(*rows, strict=True))
+        *snapshots, _bach = scale
+        assert len(snapshots) == 7
+        assert snapshots[0] == max(snapshots)  # the one that knows nothing
+        assert pitches[0] < 3
+        assert min(pitches[3:]) > 6
+        assert together[0] < 20
+        assert min(together[3:]) > 60
+        assert "the detective's loss: 0.73 + 0.60" in words["loss"]
+        assert "the forger's loss:    0.47" in words["loss"]
+        first, alone = (ast.literal_eval(words[name]) for name in ("first", "alone"))
+        assert first["discriminator"] == pytest.approx(2, abs=0.1)
+        assert alone["discriminator"] < 0.2
+        assert alone["real"] > 1 > -1 > alone["generated"]
+        asked, awry = scores_in(words["ask"]), scores_in(words["awry-ask"])["awry"]
+        assert min(asked, key=asked.get) == "made"
+        assert asked["made"] < asked["silent"] < asked["shuffled"]
+        middle = (asked["real"] + asked["made"]) / 2
+        assert asked["shuffled"] > middle
+        assert awry > middle
+        pleased = scores_in(words["spoil-ask"])
+        assert pleased["made"] > pleased["real"] - 0.3
+        quarters = [float(loss) for loss in re.findall(r"was ([\d.]+)", words["quarters"])]
+        assert quarters[-1] > quarters[0]
+        again = scores_in(words["ask-again"])
+        assert again["silent"] < 0
+        assert again["made"] < again["real"]
+        assert again["master"] > (again["real"] + again["made"]) / 2
+        common = [int(share) for share in re.findall(r"(\d+)% in common", words["collapse"])]
+        assert common[0] == max(common)
+        assert common[1] < common[-1] < 60  # more alike, and no collapse
+        assert common[3] < common[-1]
+        forger, detective = (
+            int(count)
+            for count in re.findall(r"(\d+) (?:updates of the forger|of the detective)", words["wasserstein"])
+        )
+        assert 5 * forger <= detective <= 5 * forger + 5
+
+
+class TestMuseGAN:
+    PATH = LESSONS[1]
+
+    def test_what_the_text_claims_is_what_the_cells_show(self, run):
+        words = words_of(run(self.PATH))
+        assert "False" not in words["tracks"]
+        assert dict(re.findall(r"^(\w+) +(the same|another part)$", words["reroll"], flags=re.MULTILINE)) == {
+            track: "another part" if track == "Drums" else "the same"
+            for track in re.findall(r"^\w+", words["reroll"], flags=re.MULTILINE)
+        }
+        kinds = {
+            kind: int(count) for kind, count in re.findall(r"^(\w+) +(\d+) numbers", words["noise"], flags=re.MULTILINE)
+        }
+        assert max(kinds, key=kinds.get) == "private_bar"
+        here, there = (
+            [int(row[place]) for row in re.findall(r"(\d+) notes of seed 3, +(\d+)", words["blend"])]
+            for place in (0, 1)
+        )
+        assert here[0] == max(here)
+        assert there[-1] == max(there)
+        assert here[0] > here[2] > here[-1] or there[0] < there[2] < there[-1]
+        assert words["transposed"] == "True\n"
+        assert re.findall(r"(\d+) steps a bar", words["genres"]) == ["16", "16", "24", "16", "16"]
+        forger = [int(count) for count in re.findall(r"(\d+) updates of the forger", words["ratio"])]
+        assert forger[0] > 1.5 * forger[1]
+        losses = [
+            [int(number) for number in re.findall(r"\d+", line.split(":")[1])] for line in words["rate"].splitlines()
+        ]
+        assert losses[2][1] < losses[1][1] < losses[0][1]
+        assert losses[2][2] < losses[0][2]  # of all rates the largest plays least
+        assert "6/8" in words["odd"]
+        assert "has only drums" in words["alone"]
+        assert words["chain"].startswith("['gan', 'ar-cnn']")
 
 
 @every_notebook

@@ -21,8 +21,8 @@ another it comes from Isola et al. 2017, "pix2pix", and as one that adds tracks 
 - **normalised cell by cell**, not over a batch; see `musegan.ChannelNorm`. Together with convolutions that slide over
   time this lets a piece have any number of bars;
 - what leaves it are the logits of notes as in MuseGAN, with onset and sound apart, and 0 or 1 once they are binarised;
-- it is a quarter as large. Most cells lie in the finest levels, so these are narrow, and a track's own layers compute the
-  rows of its window alone.
+- it is a quarter as large. Most cells lie in the finest levels, so these are narrow, and a track's own layers compute
+  the rows of its window alone.
 
 Compare it with MuseGAN (networks/musegan.py), where pitches are channels: there each of them has weights of its own;
 here a pattern learnt at one pitch is known at every other, and weights are few, but every cell has to be computed. The

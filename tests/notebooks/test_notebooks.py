@@ -176,12 +176,13 @@ class TestMuseGAN:
         assert words["transposed"] == "True\n"
         assert re.findall(r"(\d+) steps a bar", words["genres"]) == ["16", "16", "24", "16", "16"]
         forger = [int(count) for count in re.findall(r"(\d+) updates of the forger", words["ratio"])]
-        assert forger[0] > 1.5 * forger[1]
-        losses = [
+        assert forger[0] > forger[1]
+        rates = [
             [int(number) for number in re.findall(r"\d+", line.split(":")[1])] for line in words["rate"].splitlines()
         ]
-        assert losses[2][1] < losses[1][1] < losses[0][1]
-        assert losses[2][2] < losses[0][2]  # of all rates the largest plays least
+        assert [eight for _, _, eight, _ in rates] == [8, 8, 8]
+        assert rates[2][1] < rates[0][1]  # the largest has the smallest loss
+        assert rates[2][3] <= 2 < rates[1][3]  # and plays the same bar for ever
         assert "6/8" in words["odd"]
         assert "has only drums" in words["alone"]
         assert words["chain"].startswith("['gan', 'ar-cnn']")

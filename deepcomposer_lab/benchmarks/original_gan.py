@@ -73,7 +73,7 @@ Report = Callable[[str], None]
 Rolls = NDArray[np.int8]  # (windows, tracks, steps, pitches), +1 or −1
 
 FIGURES = FOLDER / "original_gan.json"
-SECONDS = 3600.0
+SECONDS = 1800.0
 BARS = 2
 GENRE = "bach"
 

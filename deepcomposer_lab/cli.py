@@ -320,7 +320,7 @@ def _add_benchmark(command: Callable[..., _Parser]) -> None:
     parser.add_argument(
         "--keep",
         action="store_true",
-        help="keep the figures in the package, of a GAN whose data does not ship",
+        help="with --model, keep a GAN's figures in the package: for where its data is not",
     )
     trained = parser.add_argument_group("networks that are trained for the comparison, and kept as a file of figures")
     trained.add_argument(
@@ -329,7 +329,9 @@ def _add_benchmark(command: Callable[..., _Parser]) -> None:
     trained.add_argument("--architectures", action="store_true", help="train ours with several trunks, compute alike")
     trained.add_argument("--folds", action="store_true", help="of gan, train rock five times, each without a fifth")
     trained.add_argument("--seconds", type=float, metavar="N", help="CPU seconds of each training")
-    trained.add_argument("--checkpoint", metavar="FILE", help="keep the original's state there, and go on from it")
+    trained.add_argument(
+        "--checkpoint", metavar="FILE", help="keep the state of --train-original or --folds there, and go on from it"
+    )
 
 
 # --- music in and out ---------------------------------------------------------------------------------------
@@ -689,7 +691,8 @@ def _train(options: argparse.Namespace) -> int:
         check_name(options.save)  # before the work, not after it
     epochs = None if options.snapshots is None else _snapshot_epochs(options, recipe)
     trainer: Any = train(recipe, checkpoint=_checked_file(options.checkpoint))
-    updates = trainer if epochs is None else trainer.snapshots(options.save, epochs)
+    kept: list[str] = []
+    updates = trainer if epochs is None else trainer.snapshots(options.save, epochs, report=kept.append)
     measured: Mapping[str, float] = {}
     with _ProgressBar("steps", options.quiet) as bar:
         for progress in updates:
@@ -697,6 +700,9 @@ def _train(options: argparse.Namespace) -> int:
             bar(progress.step, progress.total_steps, f"epoch {progress.epoch:.2f}, loss {progress.loss:.3f}")
     for name, value in measured.items():
         print(f"{name}: {value:.4f}")
+    if epochs is not None:
+        behind = len(set(epochs)) - len(kept)
+        print(f"Snapshots: {', '.join(kept) or 'none'}" + (f"; {behind} lay behind the checkpoint" if behind else ""))
     if options.save is not None:
         print(f"Saved the model {trainer.save(options.save).stem}")
     else:
@@ -711,11 +717,16 @@ def _snapshot_epochs(options: argparse.Namespace, recipe: Any) -> list[int]:
     if recipe.technique != "gan":
         raise CommandError(f"--snapshots is for GANs; {recipe.name} trains {recipe.technique}.")
     words = options.snapshots.split(",")
-    if not all(word.strip().isdigit() and int(word) <= recipe.epochs for word in words):
+    digits = all(word.strip().isascii() and word.strip().isdigit() for word in words)
+    if not digits or max(map(int, words)) > recipe.epochs:
         raise CommandError(
             f"--snapshots takes epochs from 0 to the recipe's {recipe.epochs}, commas between them: 0,1,2,4; got "
             f"{options.snapshots!r}."
         )
+    from deepcomposer_lab.models.registry import check_name
+
+    for word in words:
+        check_name(f"{options.save}_epoch_{int(word):02}")
     return [int(word) for word in words]
 
 
@@ -768,6 +779,10 @@ def _benchmark(options: argparse.Namespace) -> int:
         raise CommandError("--folds is for the benchmark of gan.")
     if options.keep and (options.technique != "gan" or options.model is None or options.quick):
         raise CommandError("--keep is for the whole benchmark of one GAN: benchmark gan --model NAME --keep.")
+    if options.keep:
+        from deepcomposer_lab.benchmarks.records import FOLDER
+
+        studio.check_writable(FOLDER / "figures.json")  # before the work, not after it
     if options.train_original or options.architectures or options.folds:
         figures = _train_for_comparison(options)
     else:

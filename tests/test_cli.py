@@ -402,16 +402,20 @@ def test_train_without_a_name_keeps_nothing_and_says_so(
     assert trainings[0][2].saved == []
 
 
-def test_train_keeps_snapshots_on_the_way(trainings: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_keeps_snapshots_on_the_way(
+    trainings: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked: list[tuple[Trainer, str, list[int]]] = []
 
-    def snapshots(trainer: Trainer, name: str, epochs: list[int]) -> Iterator[Any]:
+    def snapshots(trainer: Trainer, name: str, epochs: list[int], report: Callable[[str], None]) -> Iterator[Any]:
         asked.append((trainer, name, epochs))
         yield from trainer
+        report("mine_epoch_01-1")
 
     monkeypatch.setattr(Trainer, "snapshots", snapshots, raising=False)
     assert cli.main(["train", "musegan_tiny", "--quiet", "--save", "mine", "--snapshots", "0,1, 6"]) == 0
     assert asked == [(trainings[0][2], "mine", [0, 1, 6])]
+    assert "Snapshots: mine_epoch_01-1; 2 lay behind the checkpoint" in capsys.readouterr().out
     assert trainings[0][2].saved == ["mine"]
 
 
@@ -421,6 +425,8 @@ def test_train_keeps_snapshots_on_the_way(trainings: list[Any], monkeypatch: pyt
         (["musegan_tiny", "--snapshots", "0,1"], "--save NAME"),
         (["musegan_tiny", "--save", "mine", "--snapshots", "0,-1"], "got '0,-1'"),
         (["musegan_tiny", "--save", "mine", "--snapshots", "0,7"], "the recipe's 6"),
+        (["musegan_tiny", "--save", "mine", "--snapshots", "0,²"], "got '0,²'"),
+        (["musegan_tiny", "--save", "musegan_bach_small", "--snapshots", "0,1"], "musegan_bach_small_epoch_00 comes"),
         (["ar_cnn_tiny", "--save", "mine", "--snapshots", "0"], "for GANs"),
     ],
 )

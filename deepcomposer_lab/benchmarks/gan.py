@@ -24,21 +24,18 @@ Lesson: notebooks/06_musegan.ipynb.
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from deepcomposer_lab.benchmarks import gan_folds, original_gan
+from deepcomposer_lab.benchmarks import gan_folds, gan_table, original_gan
 from deepcomposer_lab.benchmarks.ar_cnn import estimated
 from deepcomposer_lab.benchmarks.gan_rows import QUICK_SEEDS, SEEDS, Bench, accompanist, bench_of
-from deepcomposer_lab.benchmarks.held_out import BARS
 from deepcomposer_lab.benchmarks.records import FOLDER, read_record, write_record
-from deepcomposer_lab.benchmarks.table import estimate
 from deepcomposer_lab.datasets import list_datasets
 from deepcomposer_lab.models.inference import one_thread
 from deepcomposer_lab.models.registry import Model, list_models, load_model
@@ -121,9 +118,12 @@ def run(
     Raises
     ------
     ValueError
-        When there is no such model, it is no GAN, or there is none at all.
+        When there is no such model, it is no GAN, or there is none at all; when figures shall be kept and the data is
+        not here.
     """
     chosen = _models(model) if models is None else list(models)
+    if kept:
+        _check_data(chosen)
     figures: dict[str, float] = {}
     benches: dict[str, Bench] = {}
     original = read_record(original_gan.FIGURES)
@@ -139,10 +139,10 @@ def run(
             if key not in benches:
                 benches[key] = bench_of(data, one.encoding, quick=quick)
             found = measure(one, benches[key], quick=quick)
-            for line in lines(found, one.card.stem, data):
+            for line in gan_table.of_model(found, one.card.stem, data):
                 report(line)
             if kept:
-                keep(one, found)
+                report(f"Figures kept in {keep(one, found).name}")
         found |= composing_seconds(one, 1 if quick else RUNS)
         figures |= {f"{name}.{figure}": value for figure, value in found.items()}
         if progress is not None:
@@ -198,10 +198,18 @@ def _kept_file(model: Model) -> Path:
     return FOLDER / f"{model.card.stem}.json"
 
 
-def keep(model: Model, figures: Mapping[str, float]) -> None:
-    """Keep a model's figures in the package."""
+def _check_data(models: Sequence[Model]) -> None:
+    for model in models:
+        data = str(model.card.dataset["name"])
+        if not _is_here(data):
+            raise ValueError(f"The figures of {model.card.stem} cannot be kept: its data, {data}, is not here.")
+
+
+def keep(model: Model, figures: Mapping[str, float]) -> Path:
+    """Keep a model's figures in the package, and return where."""
     about = {"date": date.today().isoformat(), "weights": {"sha256": model.card.weights_sha256}}
     write_record(_kept_file(model), about | {"figures": dict(figures)})
+    return _kept_file(model)
 
 
 def _kept(model: Model, report: Report) -> dict[str, float]:
@@ -213,57 +221,6 @@ def _kept(model: Model, report: Report) -> dict[str, float]:
         report(f"\n{card.stem}: its data, {data}, is not here, so it cannot be measured.")
         return {}
     report(f"\n{card.stem}: its data, {data}, is not here; figures of {record['date']}:")
-    for line in islice(lines(record["figures"], card.stem, data), 1, None):
+    for line in islice(gan_table.of_model(record["figures"], card.stem, data), 1, None):
         report(line)
     return dict(record["figures"])
-
-
-# --- The table ---------------------------------------------------------------------------------------------------
-
-_ROW = "   {:<32}{:>9}{:>9}{:>9}{:>9}{:>9}"
-_SUMMARY = "   {:<23}{:>20}  {}"
-
-
-def lines(figures: Mapping[str, float], model: str, data: str) -> Iterator[str]:
-    """Yield a model's table: at most a hundred columns."""
-    yield ""
-    yield (f"{model}: {figures['pieces']:.0f} excerpts of {BARS} bars from {figures['songs']:.0f} test songs of {data}")
-    yield "In brackets: 95 % bootstrap intervals over songs. sd: standard deviations across real excerpts."
-    yield ""
-    yield from _summary(figures)
-    yield ""
-    yield _ROW.format("", "data", "model", "in sd", "copied", "shuffled").rstrip()
-    measures = [name.removeprefix("data.") for name in figures if name.startswith("data.") and _is_figure(name)]
-    for name in measures:
-        rows = (f"data.{name}", f"model.{name}", f"distance.{name}", f"copied.{name}", f"shuffled.{name}")
-        label = name.replace("_", " ").replace(".", ", ")
-        yield _ROW.format(label, *(_number(figures.get(row, math.nan)) for row in rows)).rstrip()
-
-
-def _summary(figures: Mapping[str, float]) -> Iterator[str]:
-    def beside(name: str) -> str:
-        return _number(figures.get(name, math.nan))
-
-    rows = [
-        ("distance from the data", "distance_sd", f"sd; noise floor {beside('noise_floor_sd')}, copied "
-         f"{beside('copied.distance_sd')}"),
-        ("fit to the melody", "fit_to_melody", f"sd, data 0; shuffled {beside('shuffled_fit_to_melody')}, "
-         f"copied {beside('copied.fit_to_melody')}"),
-        ("drums in pattern", "drum_in_pattern_gap", "points from the data's"),
-        ("diversity over seeds", "diversity_ratio", "of that between the data's songs"),
-        ("nearest training bar", "nearest_training_bar", f"of its cells; the data's own "
-         f"{beside('nearest_training_bar.real')}"),
-    ]  # fmt: skip
-    for label, name, text in rows:
-        if name in figures:
-            yield _SUMMARY.format(label, str(estimate(figures, name)), text)
-    silent, solid = figures["silent_tracks"], figures["solid_tracks"]
-    yield f"   silent tracks {silent:.0f}, solid tracks {solid:.0f}"
-
-
-def _is_figure(name: str) -> bool:
-    return not name.endswith((".low", ".high"))
-
-
-def _number(value: float) -> str:
-    return "–" if value != value else f"{value:.3f}"

@@ -52,11 +52,15 @@ EXCHANGES = 8
 RESAMPLES, QUICK_RESAMPLES = 1000, 200
 QUICK_BARS = 4000  # of the training data
 
-Accompany = Callable[[Sequence[BytePlanes], int], list[BytePlanes]]  # melodies and a seed -> accompaniments
+# Melodies, each uint8 (2, M, steps), and a seed -> accompaniments, each uint8 (2, R, steps).
+Accompany = Callable[[Sequence[BytePlanes], int], list[BytePlanes]]
 
 
 def accompanist(model: Model) -> Accompany:
-    """Return a function that asks a model for accompaniments: one for each melody, other noise for each."""
+    """Return a function that asks a model for accompaniments: one for each melody, other noise for each.
+
+    The melodies have equally many steps.
+    """
 
     @torch.inference_mode()
     def accompany(melodies: Sequence[BytePlanes], seed: int) -> list[BytePlanes]:
@@ -83,11 +87,11 @@ class Bench:
         The same of real accompaniments given to other melodies.
     copied : list of list of Excerpt
         The melodies with accompaniments of training songs.
-    known : tuple of ndarray
+    known : tuple of ndarray, uint8, shape (training bars, ⌈cells / 8⌉)
         The training bars, packed; of pooled benches each one's.
     parts : ndarray, int64, shape (pieces,)
         Which of these each piece is compared with.
-    weights : Weights
+    weights : ndarray, float64, shape (1 + resamples, pieces)
         Of the songs, a column for each piece.
     """
 
@@ -121,7 +125,10 @@ class Bench:
 
     @classmethod
     def pooled(cls, benches: Sequence[Bench], *, resamples: int = RESAMPLES) -> Bench:
-        """Return the pieces of several benches as those of one: of folds, which were each held out from other songs."""
+        """Return the pieces of several benches as those of one: of folds, which were each held out from other songs.
+
+        All have the same encoding and were made with the same number of seeds.
+        """
         parts = np.repeat(np.arange(len(benches)), [len(bench.held_out.excerpts) for bench in benches])
         return cls._measured(
             joined([bench.held_out for bench in benches]),
@@ -245,6 +252,14 @@ def bench_of(data: str, encoding: BarsEncoding, *, quick: bool = False) -> Bench
     ----------
     data : str
         A name that `songs_of` knows.
+    encoding : BarsEncoding
+    quick : bool
+        Few pieces, seeds, resamples and training bars.
+
+    Raises
+    ------
+    ValueError
+        When there is no such dataset, or fewer than two of its songs can be measured.
     """
     return Bench.of(
         held_out(data, encoding, pieces=QUICK_PIECES if quick else PIECES),

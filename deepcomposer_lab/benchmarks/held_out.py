@@ -94,7 +94,7 @@ def held_out(
 
 
 def joined(parts: Sequence[HeldOut]) -> HeldOut:
-    """Return the excerpts of several, of the same encoding, as those of one; songs are numbered anew."""
+    """Return the excerpts of several, each with at least one and all of the same encoding; songs are numbered anew."""
     excerpts, songs = [], 0
     for part in parts:
         excerpts += [replace(excerpt, song=excerpt.song + songs) for excerpt in part.excerpts]

@@ -1,6 +1,8 @@
 """Figures that are kept in the package: of what takes hours, or of data that does not ship.
 
 A record is a JSON object with its `date`, what was measured, and `figures`. Ordinary runs of a benchmark print it.
+
+Lesson: notebooks/06_musegan.ipynb.
 """
 
 from __future__ import annotations
@@ -22,5 +24,11 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """Return a record, or None where there is none."""
+    """Return a record, or None where there is none.
+
+    Raises
+    ------
+    ValueError
+        When the file holds no JSON.
+    """
     return json.loads(path.read_text()) if path.exists() else None

@@ -30,7 +30,8 @@ def estimate(figures: Figures, name: str) -> Estimate:
     return Estimate(*(figures.get(f"{name}{part}", nan) for part in ("", ".low", ".high")))
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Return a figure with three decimals, a dash where it has no value."""
     return "–" if value != value else f"{value:.3f}"
 
 
@@ -49,7 +50,7 @@ def _rows(figures: Figures, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Yield one line a figure: the model, the floors, and the model on pieces with an unheard melody."""
     yield _ROW.format("", "model, all", *(NAMES[floor] for floor in FLOORS), "model, unheard")
     for label, name in rows:
-        floors = (_number(figures.get(f"{floor}.{name}", float("nan"))) for floor in FLOORS)
+        floors = (number(figures.get(f"{floor}.{name}", float("nan"))) for floor in FLOORS)
         yield _ROW.format("   " + label, _both(figures, name), *floors, _both(figures, UNHEARD + name)).rstrip()
 
 
@@ -111,11 +112,11 @@ def harmonisation(figures: Figures) -> Iterator[str]:
             base = f"{prefix}harmonisation.{name}."
             yield _MEASURE.format(
                 "   " + name.replace("_", " "),
-                _number(figures[base + "bach"]),
-                _number(figures[base + "model"]),
+                number(figures[base + "bach"]),
+                number(figures[base + "model"]),
                 _both(figures, base + "difference"),
                 _both(figures, base + "shuffled_difference"),
-                _number(figures[base + "shuffled_voices_difference"]),
+                number(figures[base + "shuffled_voices_difference"]),
                 _verdict(figures[base + "difference"], figures[base + "shuffled_difference"]),
             )
         base = f"{prefix}harmonisation."
@@ -223,7 +224,7 @@ def original(figures: Figures, record: Mapping[str, Any] | None) -> Iterator[str
     )
     yield _DOZEN.format("   on the dozen", "original", "model")
     for label, name in _DOZEN_ROWS:
-        theirs, own = _number(figures.get(f"original.{name}", float("nan"))), _both(figures, f"dozen.{name}")
+        theirs, own = number(figures.get(f"original.{name}", float("nan"))), _both(figures, f"dozen.{name}")
         if "measures" in name:  # a count
             theirs, own = (cell.replace(".000", "") for cell in (theirs, own))
         yield _DOZEN.format("   " + label, theirs, own).rstrip()

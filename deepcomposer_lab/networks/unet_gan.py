@@ -25,8 +25,8 @@ another it comes from Isola et al. 2017, "pix2pix", and as one that adds tracks 
   the rows of its window alone.
 
 Compare it with MuseGAN (networks/musegan.py), where pitches are channels: there each of them has weights of its own;
-here a pattern learnt at one pitch is known at every other, and weights are few, but every cell has to be computed. The
-critic of both is the same: `musegan.Critic`.
+here a pattern learnt at one pitch is known at every other, but every cell has to be computed. The critic of both is the
+same: `musegan.Critic`.
 
 Shapes: B pieces, T steps, N bars, H pitches of the axis, M rows of the melody, R rows of a track; w the widths of the
 levels, finest first.

@@ -6,18 +6,20 @@ own: what is good for one is bad for the other, and training seeks the balance.
 
 Of a batch of real bars x with their melodies m, of what is made from noise G(m, z), and of a critic D, the losses are
 
-    hinge         L_D = E[max(0, 1 − D(m, x))] + E[max(0, 1 + D(m, G(m, z)))],       L_G = −E[D(m, G(m, z))]
+    hinge         L_D = E[max(0, 1 − D(m, x))] + E[max(0, 1 + D(m, G(m, z)))]
+                  L_G = −E[D(m, G(m, z))] − ½ E[D(m, G(m, E(x)))]
     wasserstein   L_D = E[D(m, G(m, z))] − E[D(m, x)] + 10 · E[(‖∇D‖ − 1)²],         L_G the same
 
 (Lim and Ye 2017; Gulrajani et al. 2017, "WGAN-GP"). With the hinge, *spectral normalisation* keeps the critic from
 becoming too steep (Miyato et al. 2018): it needs one update where the gradient penalty needs five, and no second
 derivatives.
 
-The generator's loss has two more parts, from the encoder E that hears x and says from which noise it might have come:
+The generator's loss has three more parts. Two are from the encoder E that hears x and says from which noise it might
+have come, so that every real accompaniment is among what noise can make; the last is a fine for two accompaniments of
+one melody that lie too near to each other (`GANTrainer._sameness`):
 
     L = w_a · L_G  +  w_r · (nats a step with which G(m, E(x)) foretells x)  +  w_d · KL(E(x) ‖ normal) / steps
-
-so that every real accompaniment is among what noise can make.
+        +  w_s · sameness
 
 `update_ratio` is the number of updates of the discriminator for each one of the generator. More make a stronger
 discriminator, and a slower training.
@@ -30,7 +32,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -505,11 +507,33 @@ class GANTrainer:
         model = self.model(name, description=description)
         return save_model(model.card, model.network, directory)
 
-    def snapshots(self, name: str, epochs: Sequence[int], *, directory: Path | None = None) -> Iterator[Progress]:
+    def snapshots(
+        self,
+        name: str,
+        epochs: Sequence[int],
+        *,
+        directory: Path | None = None,
+        report: Callable[[str], None] | None = None,
+    ) -> Iterator[Progress]:
         """Train on to the end, and keep a model after each of some epochs: `<name>_epoch_00`, `<name>_epoch_01` …
 
         They let one hear how noise becomes music without training. Epochs beyond the recipe's, and those that a
-        training from a checkpoint has behind it, are left out.
+        training from a checkpoint has behind it, are left out; one that is reached a second time after a break is kept
+        a second time, as the next version.
+
+        Parameters
+        ----------
+        name : str
+        epochs : sequence of int
+        directory : Path, optional
+            Where the models go; the learner's own by default.
+        report : callable (str), optional
+            Told each model's name and version.
+
+        Yields
+        ------
+        Progress
+            Of every update; a model is written when the update after its epoch is asked for.
 
         Raises
         ------
@@ -522,7 +546,9 @@ class GANTrainer:
             if self.step == epoch * self.steps_per_epoch:
                 said = f"A snapshot of a training by {self.recipe.name}, after {epoch} of {self.recipe.epochs} epochs."
                 model = self.model(f"{name}_epoch_{epoch:02}", description=said, extra={"snapshot_of": name})
-                save_model(model.card, model.network, directory)
+                card = save_model(model.card, model.network, directory)
+                if report is not None:
+                    report(card.stem)
         yield from self
 
     def keep(self, path: Path) -> None:

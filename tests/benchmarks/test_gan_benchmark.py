@@ -148,11 +148,13 @@ def test_where_the_data_is_not_here_the_kept_figures_are_printed(monkeypatch: py
     for there in (["bach_chorales"], []):
         monkeypatch.setattr(gan, "list_datasets", lambda there=there: there)
         printed[bool(there)] = lines = []
-        measured[bool(there)] = gan.run(quick=True, report=lines.append, models=[model], kept=True)
+        measured[bool(there)] = gan.run(quick=True, report=lines.append, models=[model], kept=bool(there))
     told = {name for name in measured[True] if "speed" not in name}
     assert {name: measured[False][name] for name in told} == {name: measured[True][name] for name in told}
     assert f"is not here; figures of {date.today().isoformat()}" in printed[False][0]
     assert printed[False][1:9] == printed[True][1:9]
+    with pytest.raises(ValueError, match="cannot be kept"):
+        gan.run(quick=True, report=lines.append, models=[model], kept=True)
     # Another training's figures are not this one's.
     other = Model(dataclasses.replace(model.card, weights_sha256="another"), model.network, model.encoding)
     lines = []
@@ -273,11 +275,18 @@ def test_rock_in_folds_measures_every_song_by_a_model_that_never_heard_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
     heard: list[list[str]] = []
-    began = GANTrainer.__init__
+    held: list[list[str]] = []
+    began, choose = GANTrainer.__init__, gan_folds.held_out
 
     def trainer(self, recipe, *, songs, **options):
         heard.append([song.name for song in songs])
         began(self, recipe, songs=songs, **options)
+
+    def chosen(songs, *arguments, **options):
+        held.append([song.name for song in songs])
+        return choose(songs, *arguments, **options)
+
+    monkeypatch.setattr(gan_folds, "held_out", chosen)
 
     monkeypatch.setattr(GANTrainer, "__init__", trainer)
     songs = [replace(song, fold=place % 5) for place, song in enumerate(songs_of("rock")[:15])]
@@ -296,6 +305,8 @@ def test_rock_in_folds_measures_every_song_by_a_model_that_never_heard_it(
         seeds=2,
     )
     assert heard == [[song.name for song in songs[:10] if song.fold != fold] for fold in range(5)]
+    assert sorted(sum(held, [])) == sorted(song.name for song in songs)  # every one, once  # noqa: RUF017
+    assert not any(set(one) & set(other) for one, other in zip(heard, held, strict=True))
     assert record == read_record(file)
     assert record["figures"]["musegan_rock.folds.songs"] >= 12  # of fifteen, those with eight bars to measure
     assert {f"c.pt.{fold}" for fold in range(5)} <= {path.name for path in tmp_path.iterdir()}

@@ -299,7 +299,10 @@ def test_a_trained_run_becomes_a_model_that_is_found(songs, recipe):
 
 def test_snapshots_are_the_training_as_it_stood(songs, tmp_path):
     trainer = trainer_of(songs, checkpoint=tmp_path / "state.pt")
-    told = [progress.step for progress in trainer.snapshots("grown", [2, 0, 1, 9], directory=tmp_path)]
+    names = []
+    updates = trainer.snapshots("grown", [2, 0, 1, 9], directory=tmp_path, report=names.append)
+    told = [progress.step for progress in updates]
+    assert names == ["grown_epoch_00-1", "grown_epoch_01-1", "grown_epoch_02-1"]
     assert told[-1] == trainer.step == trainer.total_steps  # it goes on to the end
     cards = sorted(path.stem for path in (tmp_path / "cards").iterdir())
     assert cards == ["grown_epoch_00-1", "grown_epoch_01-1", "grown_epoch_02-1"]

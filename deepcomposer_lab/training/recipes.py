@@ -204,7 +204,16 @@ UNET_BACH = GANRecipe(
     decay_share=0.75,
     least_diversity=0.85,
 )
-UNET_POP = dataclasses.replace(UNET_BACH, name="unet_pop", dataset="pop", genre="pop", epochs=2)
+UNET_SYMPHONY = dataclasses.replace(
+    UNET_BACH,
+    name="unet_symphony",
+    dataset="string_quartets",
+    genre="symphony",
+    epochs=5,
+    adversarial_weight=2.0,
+    diversity_weight=5.0,
+    least_diversity=1.1,
+)
 MUSEGAN_TINY = GANRecipe(  # less than a minute on one core: enough to hear noise become music
     name="musegan_tiny",
     dataset="bach_chorales",
@@ -230,7 +239,7 @@ _RECIPES = {
         MUSEGAN_SYMPHONY,
         MUSEGAN_BACH,
         UNET_BACH,
-        UNET_POP,
+        UNET_SYMPHONY,
         MUSEGAN_TINY,
     )
 }

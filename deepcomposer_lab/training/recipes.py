@@ -204,6 +204,7 @@ UNET_BACH = GANRecipe(
     decay_share=0.75,
     least_diversity=0.85,
 )
+UNET_POP = dataclasses.replace(UNET_BACH, name="unet_pop", dataset="pop", genre="pop", epochs=2, least_diversity=0.75)
 UNET_SYMPHONY = dataclasses.replace(
     UNET_BACH,
     name="unet_symphony",
@@ -239,6 +240,7 @@ _RECIPES = {
         MUSEGAN_SYMPHONY,
         MUSEGAN_BACH,
         UNET_BACH,
+        UNET_POP,
         UNET_SYMPHONY,
         MUSEGAN_TINY,
     )

@@ -205,16 +205,6 @@ UNET_BACH = GANRecipe(
     least_diversity=0.85,
 )
 UNET_POP = dataclasses.replace(UNET_BACH, name="unet_pop", dataset="pop", genre="pop", epochs=2, least_diversity=0.75)
-UNET_SYMPHONY = dataclasses.replace(
-    UNET_BACH,
-    name="unet_symphony",
-    dataset="string_quartets",
-    genre="symphony",
-    epochs=5,
-    adversarial_weight=2.0,
-    diversity_weight=5.0,
-    least_diversity=1.1,
-)
 MUSEGAN_TINY = GANRecipe(  # less than a minute on one core: enough to hear noise become music
     name="musegan_tiny",
     dataset="bach_chorales",
@@ -241,7 +231,6 @@ _RECIPES = {
         MUSEGAN_BACH,
         UNET_BACH,
         UNET_POP,
-        UNET_SYMPHONY,
         MUSEGAN_TINY,
     )
 }

@@ -44,7 +44,7 @@ def test_recipes_are_found_by_name_in_any_spelling():
     assert get_recipe("AR-CNN-tiny") is AR_CNN_TINY
     names = list_recipes()
     assert names == sorted(names)
-    assert {"ar_cnn_bach", "ar_cnn_tiny", "musegan_rock", "musegan_tiny", "unet_bach", "unet_symphony"} <= set(names)
+    assert {"ar_cnn_bach", "ar_cnn_tiny", "musegan_rock", "musegan_tiny", "unet_bach", "unet_pop"} <= set(names)
     for name in names:
         assert get_recipe(name.upper()).name == name
     with pytest.raises(ValueError, match=r"There is no recipe 'bach'\. Recipes: ar_cnn_bach, ar_cnn_tiny"):

@@ -318,6 +318,12 @@ def _add_benchmark(command: Callable[..., _Parser]) -> None:
     parser.add_argument("--jsb", metavar="FILE", help="read the test pieces from the public Jsb16thSeparated.npz")
     parser.add_argument("--model", help="a trained model of that technique (default: its own; of gan, every one)")
     parser.add_argument(
+        "--split",
+        choices=("test", "validation"),
+        default="test",
+        help="of gan, whose songs are measured (default test)",
+    )
+    parser.add_argument(
         "--keep",
         action="store_true",
         help="with --model, keep a GAN's figures in the package: for where its data is not",
@@ -777,6 +783,10 @@ def _benchmark(options: argparse.Namespace) -> int:
         raise CommandError("--jsb and --architectures are for the benchmark of ar-cnn.")
     if options.technique == "ar-cnn" and options.folds:
         raise CommandError("--folds is for the benchmark of gan.")
+    if options.split != "test" and (options.technique != "gan" or options.keep):
+        raise CommandError(
+            "--split validation is for the benchmark of gan, whose figures on test songs alone are kept."
+        )
     if options.keep and (options.technique != "gan" or options.model is None or options.quick):
         raise CommandError("--keep is for the whole benchmark of one GAN: benchmark gan --model NAME --keep.")
     if options.keep:
@@ -803,13 +813,13 @@ def _benchmark_models(options: argparse.Namespace, jsb: Path | None) -> Mapping[
         if gan:
             from deepcomposer_lab.benchmarks import gan as gans
 
-            trainers = {} if options.quick or options.model else _timed_trainers()
             figures = gans.run(
                 quick=options.quick,
                 report=lines.append,
                 progress=progress,
                 model=options.model,
-                trainers=trainers,
+                timed=not options.quick and options.model is None,
+                split=options.split,
                 kept=options.keep,
             )
         else:
@@ -821,17 +831,10 @@ def _benchmark_models(options: argparse.Namespace, jsb: Path | None) -> Mapping[
     return figures
 
 
-def _timed_trainers() -> Mapping[str, Callable[[], Any]]:
-    """Return what makes trainers of the chorales, to be timed beside the original's."""
-    from deepcomposer_lab.benchmarks.original_gan import ours
-    from deepcomposer_lab.training import recipes
-
-    return {recipe.name: partial(ours, recipe) for recipe in (recipes.MUSEGAN_BACH, recipes.UNET_BACH)}
-
-
 def _train_for_comparison(options: argparse.Namespace) -> Mapping[str, float]:
     """Train what the benchmark compares with, and keep its figures where they are read."""
-    given = [name for name in ("--train-original", "--architectures", "--folds") if getattr(options, _place(name))]
+    names = ("train_original", "architectures", "folds")
+    given = [_flag(name) for name in names if getattr(options, name)]
     if len(given) > 1:
         raise CommandError(f"{' and '.join(given)} are several commands; give one.")
     (name,) = given
@@ -859,11 +862,6 @@ def _train_for_comparison(options: argparse.Namespace) -> Mapping[str, float]:
         return module.run(seconds, checkpoint, report)["figures"]
     rows = architectures.run(seconds=seconds, report=report)
     return {f"{row}: {figure}": value for row, found in rows.items() for figure, value in found.items()}
-
-
-def _place(option: str) -> str:
-    """Return where argparse keeps an option: `--train-original` is `train_original`."""
-    return option.removeprefix("--").replace("-", "_")
 
 
 def _doctor(options: argparse.Namespace) -> int:

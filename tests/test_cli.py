@@ -500,6 +500,8 @@ def test_benchmark_refuses_unknown_techniques_and_missing_files(refused: Callabl
     assert "of gan" in refused("benchmark", "ar-cnn", "--folds")
     assert "give one" in refused("benchmark", "gan", "--folds", "--train-original")
     assert "one GAN" in refused("benchmark", "gan", "--keep")
+    assert "of gan" in refused("benchmark", "ar-cnn", "--split", "validation")
+    assert "test songs alone" in refused("benchmark", "gan", "--model", "x", "--keep", "--split", "validation")
     assert "one GAN" in refused("benchmark", "gan", "--keep", "--quick", "--model", "mine")
     assert "one GAN" in refused("benchmark", "ar-cnn", "--keep", "--model", "mine")
     assert "follows a recipe" in refused("benchmark", "gan", "--folds", "--seconds", "9")
@@ -543,9 +545,11 @@ def test_benchmark_measures_gans_and_trains_their_original(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(gan, "run", measure)
     assert cli.main(["benchmark", "gan", "--quick", "--model", "mine", "--json", "g.json"]) == 0
-    assert (asked[0]["quick"], asked[0]["model"], asked[0]["trainers"]) == (True, "mine", {})
-    assert cli.main(["benchmark", "gan"]) == 0  # only the whole one takes the time to train beside the original
-    assert set(asked[1]["trainers"]) == {"musegan_bach", "unet_bach"}  # type: ignore[call-overload]
+    assert (asked[0]["quick"], asked[0]["model"], asked[0]["timed"]) == (True, "mine", False)
+    # Only the whole one takes the time to train beside the original.
+    assert cli.main(["benchmark", "gan", "--split", "validation"]) == 0
+    assert asked[1]["timed"]
+    assert [options["split"] for options in asked] == ["test", "validation"]
     assert cli.main(["benchmark", "gan", "--model", "mine", "--keep"]) == 0
     assert [options["kept"] for options in asked] == [False, False, True]
     capsys.readouterr()

@@ -13,7 +13,6 @@ Lesson: notebooks/08_ar_cnn.ipynb.
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +87,5 @@ def run(
             f"{found['edit_nats']:12.3f}   {found['removal_average_precision']:17.3f}"
         )
     if path is not None:
-        kept = {"date": datetime.date.today().isoformat(), "cpu_seconds": seconds, "rows": table}
-        write_record(path, kept)
+        write_record(path, {"cpu_seconds": seconds, "rows": table})
     return table

@@ -12,6 +12,7 @@ copied at random from a training song of the same mode; and half of the data aga
 and real and generated music take the same way through the encoding.
 
 *Excerpts.* Windows of eight bars, somewhere in a song (held_out.py); at most sixty, of songs spread over the test part.
+With `split="validation"` they are of that part: settings compared on the test part flatter the one that is chosen.
 Where there are fewer songs, each gives as many as its share. Windows in which the melody plays in fewer than four bars,
 or nothing accompanies it, are left out. Intervals are 95 % bootstrap intervals over songs (intervals.py), and whole
 songs are halved for the noise floor.
@@ -26,7 +27,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from itertools import islice
 from pathlib import Path
 
@@ -42,6 +42,7 @@ from deepcomposer_lab.models.registry import Model, list_models, load_model
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.techniques.gan import GAN
+from deepcomposer_lab.training.recipes import MUSEGAN_BACH, UNET_BACH
 
 Report = Callable[[str], None]
 Progress = Callable[[int, int, str], None]  # (done, total, what)
@@ -82,7 +83,8 @@ def run(
     progress: Progress | None = None,
     model: str | None = None,
     models: Sequence[Model] | None = None,
-    trainers: Mapping[str, Callable[[], original_gan.Timed]] | None = None,
+    timed: bool = False,
+    split: str = "test",
     kept: bool = False,
 ) -> dict[str, float]:
     """Run the benchmark over the GANs that are here.
@@ -99,8 +101,10 @@ def run(
         One model's name; by default the newest version of each, without snapshots of a training.
     models : sequence of Model, optional
         Loaded ones instead.
-    trainers : mapping of str to callable, optional
-        By a recipe's name, what makes a new trainer of ours; each is timed beside the original's, which takes minutes.
+    timed : bool
+        Whether trainers of ours on the chorales are timed beside the original's, which takes a minute.
+    split : str
+        "test", or "validation", on which settings are to be compared.
     kept : bool
         Whether the figures are kept in the package, for those who have a model but not its data.
 
@@ -111,9 +115,8 @@ def run(
         (points), `.diversity_ratio`, `.nearest_training_bar`, with `.low` and `.high` of their intervals;
         `<model>.model.<measure>`, `.data.…`, `.shuffled.…`, `.copied.…` every measure of a row;
         `speed.compose_8_bars_s`, `speed.compose_64_bars_s` the slowest model's; `original.…` the original's,
-        `musegan_rock.folds.…` rock in five folds; with
-        trainers `<recipe>.speed.…` of each and `speed.iteration_ratio_to_original` of the slowest, see
-        `original_gan.iteration_ratios`.
+        `musegan_rock.folds.…` rock in five folds; where training is timed `<recipe>.speed.…` of each recipe and
+        `speed.iteration_ratio_to_original` of the slowest, see `original_gan.iteration_ratios`.
 
     Raises
     ------
@@ -137,9 +140,9 @@ def run(
         else:
             key = f"{data} {one.encoding.as_dict()}"
             if key not in benches:
-                benches[key] = bench_of(data, one.encoding, quick=quick)
+                benches[key] = bench_of(data, one.encoding, quick=quick, split=split)
             found = measure(one, benches[key], quick=quick)
-            for line in gan_table.of_model(found, one.card.stem, data):
+            for line in gan_table.of_model(found, one.card.stem, data, split):
                 report(line)
             if kept:
                 report(f"Figures kept in {keep(one, found).name}")
@@ -157,8 +160,9 @@ def run(
         figures |= folds["figures"]
     for line in (*gan_folds.lines(folds), *original_gan.lines(original)):
         report(line)
-    if trainers:
-        ratios = original_gan.iteration_ratios({name: timed() for name, timed in trainers.items()})
+    if timed:
+        trainers = {recipe.name: original_gan.ours(recipe) for recipe in (MUSEGAN_BACH, UNET_BACH)}
+        ratios = original_gan.iteration_ratios(trainers)
         figures |= ratios
         for line in original_gan.ratio_lines(ratios):
             report(line)
@@ -207,8 +211,7 @@ def _check_data(models: Sequence[Model]) -> None:
 
 def keep(model: Model, figures: Mapping[str, float]) -> Path:
     """Keep a model's figures in the package, and return where."""
-    about = {"date": date.today().isoformat(), "weights": {"sha256": model.card.weights_sha256}}
-    write_record(_kept_file(model), about | {"figures": dict(figures)})
+    write_record(_kept_file(model), {"weights": {"sha256": model.card.weights_sha256}, "figures": dict(figures)})
     return _kept_file(model)
 
 

@@ -15,7 +15,6 @@ Lesson: notebooks/06_musegan.ipynb.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +102,6 @@ def run(
     counts = {"pieces": float(len(bench.held_out.excerpts)), "songs": float(bench.held_out.songs.max() + 1)}
     around = surroundings()
     record = {
-        "date": date.today().isoformat(),
         "recipe": recipe.as_dict(),
         "compute": {"seconds": round(seconds), "hardware": around["hardware"], "torch": around["torch"]},
         "figures": {
@@ -111,9 +109,8 @@ def run(
             for name, value in (estimated("", bench.data_figures() | bench.model_figures(made)) | counts).items()
         },
     }
-    write_record(figures, record)
-    report(f"Figures written to {figures.name}")
-    return record
+    report(f"figures go to {figures.name}")
+    return write_record(figures, record)
 
 
 def lines(record: Mapping[str, Any] | None) -> Iterator[str]:

@@ -245,7 +245,7 @@ def copied(
     return found
 
 
-def bench_of(data: str, encoding: BarsEncoding, *, quick: bool = False) -> Bench:
+def bench_of(data: str, encoding: BarsEncoding, *, quick: bool = False, split: str = "test") -> Bench:
     """Return the bench of a dataset: its held-out songs, and its training songs to compare with.
 
     Parameters
@@ -255,6 +255,8 @@ def bench_of(data: str, encoding: BarsEncoding, *, quick: bool = False) -> Bench
     encoding : BarsEncoding
     quick : bool
         Few pieces, seeds, resamples and training bars.
+    split : str
+        Whose songs are held out: "test" or "validation".
 
     Raises
     ------
@@ -262,7 +264,7 @@ def bench_of(data: str, encoding: BarsEncoding, *, quick: bool = False) -> Bench
         When there is no such dataset, or fewer than two of its songs can be measured.
     """
     return Bench.of(
-        held_out(data, encoding, pieces=QUICK_PIECES if quick else PIECES),
+        held_out(data, encoding, pieces=QUICK_PIECES if quick else PIECES, split=split),
         [encoded_song(song, encoding) for song in songs_of(data, "train")],
         seeds=QUICK_SEEDS if quick else SEEDS,
         resamples=QUICK_RESAMPLES if quick else RESAMPLES,

@@ -15,10 +15,12 @@ _ROW = "   {:<32}{:>9}{:>9}{:>9}{:>9}{:>9}"
 _SUMMARY = "   {:<23}{:>20}  {}"
 
 
-def of_model(figures: Mapping[str, float], model: str, data: str) -> Iterator[str]:
+def of_model(figures: Mapping[str, float], model: str, data: str, split: str = "test") -> Iterator[str]:
     """Yield a model's table: at most a hundred columns."""
     yield ""
-    yield (f"{model}: {figures['pieces']:.0f} excerpts of {BARS} bars from {figures['songs']:.0f} test songs of {data}")
+    yield (
+        f"{model}: {figures['pieces']:.0f} excerpts of {BARS} bars from {figures['songs']:.0f} {split} songs of {data}"
+    )
     yield "In brackets: 95 % bootstrap intervals over songs. sd: standard deviations across real excerpts."
     yield ""
     yield from summary(figures)

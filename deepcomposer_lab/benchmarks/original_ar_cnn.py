@@ -38,7 +38,6 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -751,19 +750,16 @@ def run(
     network = trainer.trained()
     kept = None if checkpoint is None else checkpoint.with_suffix(".scores.json")
     scores = score_original(network, report, kept=kept, test=test, validation=validation)
-    record = record_of(trainer, network, scores)
-    write_record(figures, record)
-    report(f"original: figures written to {figures.name}")
-    return record
+    report(f"original: figures go to {figures.name}")
+    return write_record(figures, record_of(trainer, network, scores))
 
 
 def record_of(trainer: OriginalTrainer, network: OriginalARCNN, scores: Scores) -> dict[str, Any]:
-    """Return what the figures file holds: date, recipe, seed, compute, weights, scoring, figures."""
+    """Return what the figures file holds: recipe, seed, compute, weights, scoring, figures."""
     around = surroundings()
     bytes32, bytes16 = len(_saved(network)), len(_saved(network, torch.float16))
     figures = scores.figures | {"weights.bytes": float(bytes32), "weights.float16_bytes": float(bytes16)}
     return {
-        "date": date.today().isoformat(),
         "recipe": trainer.recipe.as_dict(),
         "seed": trainer.recipe.seed,
         "compute": {

@@ -32,7 +32,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -286,7 +285,6 @@ def run(
     around = surroundings()
     weights = save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
     record = {
-        "date": date.today().isoformat(),
         "recipe": trainer.recipe.as_dict(),
         "compute": {
             "cpu_seconds": round(trainer.spent),
@@ -299,9 +297,8 @@ def run(
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "figures": score_original(network, bench, seeds=seeds),
     }
-    write_record(figures, record)
-    report(f"original: figures written to {figures.name}")
-    return record
+    report(f"original: figures go to {figures.name}")
+    return write_record(figures, record)
 
 
 def lines(record: Mapping[str, Any] | None) -> Iterator[str]:

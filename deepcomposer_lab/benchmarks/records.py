@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from deepcomposer_lab.music.files import write_atomically
 FOLDER = Path(__file__).resolve().parent / "figures"
 
 
-def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record in one step."""
+def write_record(path: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a record with today's date, in one step, and return what was written."""
+    dated = {"date": date.today().isoformat(), **record}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(record, indent=2).encode() + b"\n")
+    write_atomically(path, json.dumps(dated, indent=2).encode() + b"\n")
+    return dated
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

@@ -250,6 +250,17 @@ def test_ours_is_timed_with_batches_as_large_as_the_originals() -> None:
     assert melody.shape[-1] == 2 * ENCODING.steps_per_bar
 
 
+def test_settings_can_be_compared_on_songs_that_are_not_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gan_rows, "QUICK_BARS", 100)
+    heard = {}
+    for split in ("test", "validation"):
+        bench = bench_of("bach_chorales", ENCODING, quick=True, split=split)
+        heard[split] = {planes.tobytes() for planes in bench.held_out.melodies}
+        own = {planes.tobytes() for planes in held_out("bach_chorales", ENCODING, pieces=16, split=split).melodies}
+        assert heard[split] == own
+    assert not heard["test"] & heard["validation"]
+
+
 def test_pooled_benches_are_as_one_and_each_piece_knows_its_own_training_bars() -> None:
     songs = [song for song in chorale_songs("train") if windows(encoded_song(song, ENCODING), ENCODING)][:12]
     training = [[encoded_song(song, ENCODING) for song in songs[start : start + 6]] for start in (6, 0)]

@@ -147,6 +147,20 @@ def gathered(inputs: int, outputs: int, factor: int, *, groups: int = 1) -> nn.S
     )
 
 
+class Reading(NamedTuple):
+    """What a generator has read in melodies, before any noise: one reading serves many answers."""
+
+    steps: Tensor  # (B, step_width, T)
+    beats: Tensor  # (B, beat_width, 4 N)
+    bars: Tensor  # (B, bar_width, N)
+    levels: tuple[Tensor, ...] = ()  # the U-Net's images of it, finest first
+
+    def first(self, count: int) -> Reading:
+        """Return the reading of the first `count` melodies."""
+        levels = tuple(level[:count] for level in self.levels)
+        return Reading(self.steps[:count], self.beats[:count], self.bars[:count], levels)
+
+
 class MelodyReader(nn.Module):
     """Reads the melody at three speeds: what it does in a step, in a beat, in a bar."""
 
@@ -165,11 +179,11 @@ class MelodyReader(nn.Module):
             convolution(config.bar_width, config.bar_width),
         )
 
-    def forward(self, melody: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, melody: Tensor) -> Reading:
         """(B, 2, M, T) -> (B, step_width, T), (B, beat_width, 4 N), (B, bar_width, N)."""
         steps = self.steps(melody.flatten(1, 2))
         beats = self.beats(steps)
-        return steps, beats, self.bars(beats)
+        return Reading(steps, beats, self.bars(beats))
 
 
 class Generator(nn.Module):
@@ -211,10 +225,17 @@ class Generator(nn.Module):
 
     def forward(self, melody: Tensor, noise: Noise) -> list[Tensor]:
         """(B, 2, M, T), noise -> for each track (B, logits, T)."""
+        return self.answer(self.read(melody), noise)
+
+    def read(self, melody: Tensor) -> Reading:
+        """(B, 2, M, T) -> what no noise decides. Training draws several answers to a melody and reads it once."""
+        return self.reader(melody)  # type: ignore[no-any-return]
+
+    def answer(self, reading: Reading, noise: Noise) -> list[Tensor]:
+        """Answer to what was read: reading, noise -> for each track (B, logits, T)."""
         config = self.config
-        B, K = melody.shape[0], config.tracks
-        steps, beats, bars = self.reader(melody)
-        N = bars.shape[-1]
+        steps, beats, bars, _ = reading
+        B, K, N = len(steps), config.tracks, bars.shape[-1]
 
         phrase = place(N, PHRASE_BARS, B)  # (B, 4, N)
         held = noise.shared[:, :, None].expand(-1, -1, N)  # (B, S, N)
@@ -273,7 +294,7 @@ def binarise(logits: Tensor, kind: str, rows: int) -> Tensor:
     again = _rounded(logits[:, rows : 2 * rows].sigmoid())
     events = _rounded(logits[:, 2 * rows :].sigmoid())
     sound = _held(fresh, events)
-    before = nn.functional.pad(sound, (1, 0))[..., :-1]
+    before = _later(sound, 1)
     return torch.stack([sound * events * (1 - before * (1 - again)), sound], dim=1)
 
 
@@ -288,13 +309,23 @@ def _rounded(probabilities: Tensor) -> Tensor:
 
 
 def _held(fresh: Tensor, events: Tensor) -> Tensor:
-    """Return what sounds: decided anew at events, held between them: (B, rows, T), (B, 1, T) -> (B, rows, T)."""
-    sound = torch.zeros_like(fresh[..., 0])
-    found = []
-    for decided, event in zip(fresh.unbind(dim=-1), events.unbind(dim=-1), strict=True):
-        sound = event * decided + (1 - event) * sound
-        found.append(sound)
-    return torch.stack(found, dim=-1)
+    """Return what sounds: decided anew at events, held between them: (B, rows, T), (B, 1, T) -> (B, rows, T).
+
+    sound[t] = event[t] · fresh[t] + (1 − event[t]) · sound[t − 1]. Step by step that would take T turns; here every turn
+    doubles how far back a step has looked, so log₂ T do (Hillis and Steele 1986, "Data parallel algorithms").
+    """
+    sound, held = events * fresh, 1 - events  # of the last step alone: what it decides, whether it leaves all as it was
+    reach = 1
+    while reach < fresh.shape[-1]:
+        sound = sound + held * _later(sound, reach)
+        held = held * _later(held, reach)
+        reach *= 2
+    return sound
+
+
+def _later(x: Tensor, steps: int) -> Tensor:
+    """Move along time, with 0 before the start: (B, C, T) -> (B, C, T)."""
+    return nn.functional.pad(x, (steps, 0))[..., :-steps]
 
 
 def reconstruction_loss(logits: Tensor, planes: Tensor, kind: str) -> Tensor:
@@ -306,7 +337,7 @@ def reconstruction_loss(logits: Tensor, planes: Tensor, kind: str) -> Tensor:
     rows, steps = sound.shape[1:]
     if kind == "drums":
         return binary_cross_entropy_with_logits(logits, sound, reduction="sum") / (len(sound) * steps)
-    before = nn.functional.pad(sound, (1, 0))[..., :-1]
+    before = _later(sound, 1)
     events = torch.maximum(onset, (sound - before).abs()).amax(dim=1, keepdim=True)  # (B, 1, T)
     if kind == "line":
         silent = 1 - sound.sum(dim=1, keepdim=True)

@@ -48,6 +48,7 @@ from deepcomposer_lab.networks.musegan import (
     MelodyReader,
     MuseGANConfig,
     Noise,
+    Reading,
     convolution,
     gathered,
     place,
@@ -159,34 +160,40 @@ class UNetGenerator(nn.Module):
 
     def forward(self, melody: Tensor, noise: Noise) -> list[Tensor]:
         """(B, 2, M, T), noise -> for each track (B, logits, T)."""
-        config, B = self.config, len(melody)
-        rhythm = melody.amax(dim=2)  # (B, 2, T): whether it starts a note, whether it sounds, at whatever pitch
-        x = torch.cat([on_axis(melody, config), rhythm[:, :, None].expand(-1, -1, config.pitches, -1)], dim=1)
-        x = x.contiguous(memory_format=torch.channels_last)  # (B, 4, H, T)
+        return self.answer(self.read(melody), noise)
 
-        skips = []
+    def read(self, melody: Tensor) -> Reading:
+        """Go down the U, where no noise has a say: (B, 2, M, T) -> reading."""
+        rhythm = melody.amax(dim=2)  # (B, 2, T): whether it starts a note, whether it sounds, at whatever pitch
+        x = torch.cat([on_axis(melody, self.config), rhythm[:, :, None].expand(-1, -1, self.config.pitches, -1)], dim=1)
+        x = x.contiguous(memory_format=torch.channels_last)  # (B, 4, H, T)
+        levels = []
         for layer in self.down:
             x = layer(x)
-            skips.append(x)  # (B, w[0], H, T), (B, w[1], H / 2, T / 2), (B, w[2], H / 4, 4 N), (B, w[3], H / 8, 4 N)
+            levels.append(x)  # (B, w[0], H, T), (B, w[1], H / 2, T / 2), (B, w[2], H / 4, 4 N), (B, w[3], H / 8, 4 N)
+        heard = self.reader(melody)
+        beats = self.beats(torch.cat([x.flatten(1, 2), heard.beats], dim=1))  # (B, beat, 4 N)
+        return Reading(heard.steps, beats, self.bars(beats) + heard.bars, tuple(levels))
 
-        steps, heard, heard_bars = self.reader(melody)  # (B, step, T), (B, beat, 4 N), (B, bar, N)
-        beats = self.beats(torch.cat([x.flatten(1, 2), heard], dim=1))  # (B, beat, 4 N)
-        bars = self.bars(beats) + heard_bars  # (B, bar, N)
-        N = bars.shape[-1]
+    def answer(self, reading: Reading, noise: Noise) -> list[Tensor]:
+        """Go up the U: reading, noise -> for each track (B, logits, T)."""
+        config = self.config
+        steps, beats, bars, levels = reading
+        B, N = len(steps), bars.shape[-1]
         phrase = place(N, PHRASE_BARS, B)  # (B, 4, N)
         held = noise.shared[:, :, None].expand(-1, -1, N)  # (B, S, N)
         bars = self.temporal(torch.cat([bars, held, noise.shared_bar, phrase], dim=1))  # (B, bar, N)
         of_bar = place(BEATS_PER_BAR * N, BEATS_PER_BAR, B)  # (B, 4, 4 N)
         beats = self.harmony(torch.cat([repeated(bars, BEATS_PER_BAR), beats, of_bar], dim=1))  # (B, beat, 4 N)
 
-        x = (x + self.unfolded(beats).unflatten(1, x.shape[1:3])).relu()  # (B, w[3], H / 8, 4 N)
+        x = (levels[3] + self.unfolded(beats).unflatten(1, levels[3].shape[1:3])).relu()  # (B, w[3], H / 8, 4 N)
         for layer, level in zip(self.up, (2, 1), strict=True):
-            x = layer(torch.cat([_enlarged(x, config.halvings[level]), skips[level]], dim=1))
+            x = layer(torch.cat([_enlarged(x, config.halvings[level]), levels[level]], dim=1))
         # x: (B, w[1], H / 2, T / 2)
 
         own = torch.cat([noise.private[..., None].expand(-1, -1, -1, N), noise.private_bar], dim=2)  # (B, K, P + PB, N)
         return [
-            track(beats, x, skips[0], steps, torch.cat([own[:, index], phrase], dim=1))
+            track(beats, x, levels[0], steps, torch.cat([own[:, index], phrase], dim=1))
             for index, track in enumerate(self.tracks)
         ]
 

@@ -128,7 +128,7 @@ def config_of(recipe: GANRecipe, encoding: BarsEncoding) -> MuseGANConfig:
     )
 
 
-def generator_of(config: MuseGANConfig) -> nn.Module:
+def generator_of(config: MuseGANConfig) -> Generator | UNetGenerator:
     """Return a generator of these sizes, yet to be trained."""
     return UNetGenerator(config) if isinstance(config, UNetGANConfig) else Generator(config)
 
@@ -257,7 +257,7 @@ class GANTrainer:
         melody, real = self._batch(_DISCRIMINATOR, self.discriminator_updates)
         chance = self._chance(_DISCRIMINATOR, self.discriminator_updates)
         with torch.no_grad():
-            made = self._made(self.generator, melody, self._noise(melody, chance))
+            made = self._played(self.generator(melody, self._noise(melody, chance)))
         real_scores, made_scores = self.discriminator(melody, real), self.discriminator(melody, made)
         if self.recipe.loss == "hinge":
             loss = (1 - real_scores).relu().mean() + (1 + made_scores).relu().mean()
@@ -287,19 +287,20 @@ class GANTrainer:
         melody, real = self._batch(_GENERATOR, self.step)
         chance = self._chance(_GENERATOR, self.step)
         means, deviations = self.encoder(real)
-        logits = self.generator(melody, sampled(means, deviations, chance))
+        reading = self.generator.read(melody)  # of the melody, once: three answers to it follow
+        logits = self.generator.answer(reading, sampled(means, deviations, chance))
         tracks = zip(logits, real, self.config.track_kinds, strict=True)
         reconstruction = torch.stack([reconstruction_loss(*one) for one in tracks]).sum()
         tax = divergence(means, deviations) / melody.shape[-1]
-        again = played(self.config, logits)
-        made = self._made(self.generator, melody, self._noise(melody, chance))
+        again = self._played(logits)
+        made = self._played(self.generator.answer(reading, self._noise(melody, chance)))
         self.discriminator.requires_grad_(False)  # its weights stay, and what they would need is not computed
         made_scores = self.discriminator(melody, made)
         adversarial = -made_scores.mean() - 0.5 * self.discriminator(melody, again).mean()
         self.discriminator.requires_grad_(True)
-        half = slice(0, (len(melody) + 1) // 2)  # that much tells as well, and costs half
-        other = self._made(self.generator, melody[half], self._noise(melody[half], chance))
-        sameness = self._sameness([track[half] for track in made], other, real)
+        half = (len(melody) + 1) // 2  # that much tells as well, and costs half
+        other = self._played(self.generator.answer(reading.first(half), self._noise(melody[:half], chance)))
+        sameness = self._sameness([track[:half] for track in made], other, real)
         loss = (
             recipe.adversarial_weight * adversarial
             + recipe.diversity_weight * sameness
@@ -327,9 +328,9 @@ class GANTrainer:
     def _noise(self, melody: Tensor, chance: torch.Generator | None) -> Noise:
         return Noise.draw(self.config, len(melody), melody.shape[-1] // self.config.steps_per_bar, chance)
 
-    def _made(self, generator: nn.Module, melody: Tensor, noise: Noise) -> list[Tensor]:
-        """Return what a generator makes of melodies and noise, as planes of 0 and 1."""
-        return played(self.config, generator(melody, noise))
+    def _played(self, logits: Sequence[Tensor]) -> list[Tensor]:
+        """Return what a generator says as planes of 0 and 1."""
+        return played(self.config, logits)
 
     def _sameness(self, made: Sequence[Tensor], other: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
         """Return by how much two accompaniments of one melody lie nearer than `least_diversity` asks for; at least 0.
@@ -405,7 +406,7 @@ class GANTrainer:
         """Measure what the averaged generator makes of validation melodies, and let it play the sample again."""
         epoch = self.step / self.steps_per_epoch
         melody, _ = self._measured_batch()
-        made = self._made(self.average, melody, self._noise(melody, self._chance(_MEASURE, 0)))
+        made = self._played(self.average(melody, self._noise(melody, self._chance(_MEASURE, 0))))
         found = self._five_metrics(made)
         figures = {name: float(np.mean(values)) for name, values in _answered(found).items()}
         self.measured.append((epoch, figures))

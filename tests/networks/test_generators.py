@@ -115,3 +115,26 @@ def test_the_gradient_reaches_every_parameter(network, genre):
         if parameter.grad is None or not parameter.grad.abs().sum() > 0
     ]
     assert silent == []
+
+
+def test_a_melody_read_once_is_answered_as_if_it_were_read_for_each_answer(network):
+    generator, _, melody, noise = asked(network(), 4)
+    other = Noise(*(torch.randn_like(part) for part in noise))
+
+    def slopes(*answers):
+        generator.zero_grad()
+        sum((track**2).mean() for answer in answers for track in answer).backward()
+        return [weight.grad.clone() for weight in generator.parameters()]
+
+    reading = generator.read(melody)
+    once = slopes(generator.answer(reading, noise), generator.answer(reading, other))
+    twice = slopes(generator(melody, noise), generator(melody, other))
+    assert max(float(slope.abs().max()) for slope in twice) > 1e-3
+    for one, two in zip(once, twice, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-3, atol=CLOSE)
+    alone = generator(melody[:1], Noise(*(part[:1] for part in noise)))
+    for one, two in zip(
+        generator.answer(generator.read(melody).first(1), Noise(*(part[:1] for part in noise))), alone, strict=True
+    ):
+        assert one.shape == two.shape
+        torch.testing.assert_close(one, two, rtol=1e-3, atol=CLOSE)

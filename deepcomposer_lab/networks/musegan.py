@@ -311,7 +311,7 @@ def _rounded(probabilities: Tensor) -> Tensor:
 def _held(fresh: Tensor, events: Tensor) -> Tensor:
     """Return what sounds: decided anew at events, held between them: (B, rows, T), (B, 1, T) -> (B, rows, T).
 
-    sound[t] = event[t] · fresh[t] + (1 − event[t]) · sound[t − 1]. Step by step that would take T turns; here every turn
+    sound[t] = event[t] · fresh[t] + (1 − event[t]) · sound[t − 1]. Step by step it would take T turns; here every turn
     doubles how far back a step has looked, so log₂ T do (Hillis and Steele 1986, "Data parallel algorithms").
     """
     sound, held = events * fresh, 1 - events  # of the last step alone: what it decides, whether it leaves all as it was

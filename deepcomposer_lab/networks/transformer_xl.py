@@ -70,8 +70,7 @@ class Memory(NamedTuple):
     """What is kept of the tokens before."""
 
     states: Tensor  # (layers, B, M, D): what each layer was given
-    place: Tensor  # (B, M): which token of the stream
-    time: Tensor  # (B, M): its musical time
+    time: Tensor  # (B, M): the musical time of each
     piece: Tensor  # (B, M): which piece of the stream it belongs to
 
 
@@ -114,7 +113,7 @@ class TransformerXL(nn.Module):
         place, time, piece = _placed(tokens, context.time, memory)  # (B, S) each
         T, S = tokens.shape[1], place.shape[1]
         seen = _may_see(place, piece, T, self.config.memory)  # (B, 1, T, S)
-        turn = self.turns(place, time)  # (B, H, S, E / 2) twice
+        turn = self.turns(place, time - time[:, :1])  # (B, H, S, E / 2) twice; distances count, small ones are exact
 
         x = self.embedded(tokens, context)  # (B, T, D)
         states = []
@@ -123,7 +122,7 @@ class TransformerXL(nn.Module):
             states.append(before.detach()[:, -self.config.memory :])
             x = layer(x, before=before, turn=turn, seen=seen)
         kept = slice(max(0, S - self.config.memory), S)
-        return self.foretold(x), Memory(torch.stack(states), place[:, kept], time[:, kept], piece[:, kept])
+        return self.foretold(x), Memory(torch.stack(states), time[:, kept], piece[:, kept])
 
     def embedded(self, tokens: Tensor, context: Context) -> Tensor:
         """Return tokens and their context as vectors: (B, T) -> (B, T, D)."""
@@ -142,6 +141,18 @@ class TransformerXL(nn.Module):
         rate: Tensor = self.rates  # type: ignore[assignment]
         angle = clock[..., None].float() * rate[:, None]  # (B, H, S, E / 2)
         return angle.cos(), angle.sin()
+
+    def attention(self, *, tokens: Tensor, context: Context) -> Tensor:
+        """Return how much each token looks at each other one: (1, T) -> (layers, H, T, T), rows sum to 1."""
+        place, time, piece = _placed(tokens, context.time, None)
+        seen = _may_see(place, piece, tokens.shape[1], self.config.memory)  # (1, 1, T, T)
+        turn = self.turns(place, time)
+        x = self.embedded(tokens, context)
+        looks = []
+        for layer in self.layers:
+            looks.append(layer.weights(x, before=x, turn=turn, seen=seen)[0])  # (H, T, T)
+            x = layer(x, before=x, turn=turn, seen=seen)
+        return torch.stack(looks)
 
     # --- One token after another --------------------------------------------------------------------------------
 
@@ -289,16 +300,16 @@ def rates(config: TransformerXLConfig) -> Tensor:
 
 
 def _placed(tokens: Tensor, time: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Return place, time and piece of remembered and new tokens: (B, S) each."""
-    starts = (tokens == START).cumsum(dim=1)  # (B, T)
-    places = torch.arange(tokens.shape[1], device=tokens.device).expand_as(tokens)
-    if memory is None:
-        return places, time, starts
-    return (
-        torch.cat([memory.place, places + memory.place[:, -1:] + 1], dim=1),
-        torch.cat([memory.time, time], dim=1),
-        torch.cat([memory.piece, starts + memory.piece[:, -1:]], dim=1),
-    )
+    """Return place, time and piece of remembered and new tokens: (B, S) each; the first new one has place 0."""
+    T = tokens.shape[1]
+    piece = (tokens == START).cumsum(dim=1)  # (B, T)
+    M = 0
+    if memory is not None:
+        M = memory.time.shape[1]
+        piece = torch.cat([memory.piece, piece + memory.piece[:, -1:]], dim=1)
+        time = torch.cat([memory.time, time], dim=1)
+    place = torch.arange(-M, T, device=tokens.device).expand_as(time)
+    return place, time, piece
 
 
 def _may_see(place: Tensor, piece: Tensor, new: int, reach: int) -> Tensor:

@@ -49,10 +49,7 @@ def config_of(recipe: TransformerRecipe, encoding: TokenEncoding) -> Transformer
             f"twice the heads divide the width; got {recipe.heads} heads and a width of {recipe.width}."
         )
     return TransformerXLConfig(
-        vocabulary=encoding.size,
-        positions=encoding.longest_bar + 1,
-        parts=encoding.parts + 1,
-        metres=encoding.metres + 1,
+        **encoding.sizes(),
         width=recipe.width,
         layers=recipe.layers,
         heads=recipe.heads,

@@ -264,7 +264,7 @@ TRANSFORMERS_CONTROLS = {
     "sampling_technique": ("NAME", "nucleus, top_k or random: which unlikely tokens are never drawn (default nucleus)"),
     "sampling_threshold": (
         "SHARE",
-        "up to 1: the probability, or of top_k the vocabulary, that is kept (default 0.95)",
+        "up to 1: the probability, of top_k the vocabulary, that is kept (default 0.95)",
     ),
     "input_duration": ("SECONDS", "1-60: how much of the input's end the model hears (default 20)"),
     "track_extension_duration": ("SECONDS", "0-30: how much is composed (default 15)"),

@@ -5,11 +5,12 @@
         piece.notes            # int64 (n, 4): onset step, MIDI pitch, duration in steps, voice
         piece.to_composition() # the same as music
 
-Two kinds: chorales, whose pieces are four voices, and songs (songs.py), whose tracks stand in their arrays;
-`load_dataset("rock").songs("train")`. Some songs are made when they are asked for: arranged.py gives the folk tunes a
-band, under the names "pop", "jazz" and "rock_arranged". `dataset_from_midi(folder)` makes songs of anyone's own MIDI
-files, `load_lakh_pianorolls(folder)` of the Lakh Pianoroll Dataset, and `save_songs(folder, songs)` keeps them as a
-dataset.
+Three kinds: chorales, whose pieces are four voices; songs (songs.py), whose tracks stand in their arrays,
+`load_dataset("rock").songs("train")`; and scores (scores.py), for any parts in any metre,
+`load_dataset("classical").scores("train")`. Some songs are made when they are asked for: arranged.py gives the folk
+tunes a band, under the names "pop", "jazz" and "rock_arranged". `dataset_from_midi(folder)` makes songs of anyone's own
+MIDI files, `load_lakh_pianorolls(folder)` of the Lakh Pianoroll Dataset, and `save_songs(folder, songs)` keeps them as
+a dataset, as `save_scores` does scores.
 
 A dataset is a folder `<name>/` with `<name>.npz` (plain arrays, nothing pickled) and `card.json` (origin, licence,
 counts, sha256). The folders are looked for in $DEEPCOMPOSER_LAB_DATASETS where it is set, in the installed package,
@@ -35,7 +36,8 @@ import numpy as np
 from deepcomposer_lab.datasets.arranged import STYLE_OF, TUNES, arranged_dataset
 from deepcomposer_lab.datasets.lakh import load_lakh_pianorolls
 from deepcomposer_lab.datasets.midi_folder import FileReport, FolderReport, dataset_from_midi
-from deepcomposer_lab.datasets.saving import save_songs
+from deepcomposer_lab.datasets.saving import save_scores, save_songs
+from deepcomposer_lab.datasets.scores import Score, scores_from_arrays
 from deepcomposer_lab.datasets.songs import SPLITS, Song, songs_from_arrays
 from deepcomposer_lab.music.composition import Composition, Track
 from deepcomposer_lab.music.metre import MetreChange
@@ -48,6 +50,7 @@ __all__ = [
     "FileReport",
     "FolderReport",
     "Piece",
+    "Score",
     "Song",
     "dataset_from_midi",
     "list_datasets",
@@ -55,6 +58,7 @@ __all__ = [
     "load_lakh_pianorolls",
     "read_jsb",
     "read_jsb_frames",
+    "save_scores",
     "save_songs",
 ]
 
@@ -170,6 +174,8 @@ class Dataset:
         """
         if self.is_songs:
             raise ValueError(f"{self.name!r} holds songs for several instruments: ask for its .songs().")
+        if self.is_scores:
+            raise ValueError(f"{self.name!r} holds scores for any parts: ask for its .scores().")
         if split is not None:
             _check_split(split)
         wanted = range(len(self)) if split is None else np.flatnonzero(self.arrays["split"] == SPLITS.index(split))
@@ -186,13 +192,35 @@ class Dataset:
         Raises
         ------
         ValueError
-            When there is no such split, or the dataset holds chorales.
+            When there is no such split, or the dataset holds chorales or scores.
         """
+        if self.is_scores:
+            raise ValueError(f"{self.name!r} holds scores for any parts: ask for its .scores().")
         if not self.is_songs:
             raise ValueError(f"{self.name!r} holds four-part chorales: ask for its .pieces().")
         if split is not None:
             _check_split(split)
         return [song for song in songs_from_arrays(self.arrays) if split in (None, song.split)]
+
+    @property
+    def is_scores(self) -> bool:
+        """Whether it holds scores for any parts in any metre."""
+        return "bar_offsets" in self.arrays
+
+    def scores(self, split: str | None = None) -> list[Score]:
+        """Return the scores of one split, or all of them, in the order of the arrays.
+
+        Raises
+        ------
+        ValueError
+            When there is no such split, or the dataset holds chorales or songs.
+        """
+        if not self.is_scores:
+            other = ".songs()" if self.is_songs else ".pieces()"
+            raise ValueError(f"{self.name!r} holds no scores: ask for its {other}.")
+        if split is not None:
+            _check_split(split)
+        return [score for score in scores_from_arrays(self.arrays) if split in (None, score.split)]
 
     def _piece(self, index: int) -> Piece:
         arrays = self.arrays

@@ -31,10 +31,20 @@ def melody_hash(song: Song) -> str:
 
 def interval_grams(song: Song) -> set[tuple[int, ...]]:
     """Return the melody's runs of `INTERVALS` intervals in semitones, repeated notes counted once."""
-    pitches = song.track_notes(song.tracks[0].role)[:, 1]
+    return melody_grams(song.track_notes(song.tracks[0].role)[:, 1])
+
+
+def melody_grams(pitches: np.ndarray, intervals: int = INTERVALS) -> set[tuple[int, ...]]:
+    """Return the runs of so many intervals, in semitones, of a melody; repeated notes count once.
+
+    Parameters
+    ----------
+    pitches : ndarray of int, shape (n,)
+        MIDI pitches in their order.
+    """
     steps = np.diff(pitches)
     steps = steps[steps != 0].tolist()
-    return {tuple(steps[start : start + INTERVALS]) for start in range(len(steps) - INTERVALS + 1)}
+    return {tuple(steps[start : start + intervals]) for start in range(len(steps) - intervals + 1)}
 
 
 def tune_families(songs: Sequence[Song], groups: Sequence[Hashable] | None = None) -> list[int]:
@@ -54,7 +64,12 @@ def tune_families(songs: Sequence[Song], groups: Sequence[Hashable] | None = Non
     list of int
         Numbered from 0 in the order in which families appear.
     """
-    parents = list(range(len(songs)))
+    return linked([interval_grams(song) for song in songs], groups)
+
+
+def linked(grams: Sequence[set[tuple[int, ...]]], groups: Sequence[Hashable] | None = None) -> list[int]:
+    """Return the family of each melody, as `tune_families` numbers them, from its grams: see `melody_grams`."""
+    parents = list(range(len(grams)))
 
     def root(index: int) -> int:
         while parents[index] != index:
@@ -62,17 +77,17 @@ def tune_families(songs: Sequence[Song], groups: Sequence[Hashable] | None = Non
             index = parents[index]
         return index
 
-    grams = [interval_grams(song) for song in songs]
-    for one, other in _sharing(grams):
+    for one, other in sharing(grams):
         parents[root(one)] = root(other)
     first: dict[Hashable, int] = {}
     for index, group in enumerate(groups or ()):
         parents[root(index)] = root(first.setdefault(group, index))
     numbers: dict[int, int] = {}
-    return [numbers.setdefault(root(index), len(numbers)) for index in range(len(songs))]
+    return [numbers.setdefault(root(index), len(numbers)) for index in range(len(grams))]
 
 
-def _sharing(grams: Sequence[set[tuple[int, ...]]]) -> list[tuple[int, int]]:
+def sharing(grams: Sequence[set[tuple[int, ...]]]) -> list[tuple[int, int]]:
+    """Return the pairs (i, j), i < j, of melodies that are one tune: their Dice coefficient is 0.35 or more."""
     owners: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for index, own in enumerate(grams):
         for gram in own:

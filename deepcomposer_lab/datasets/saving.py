@@ -1,4 +1,4 @@
-"""Songs kept as a dataset that `load_dataset` finds: a folder with an .npz and a card.
+"""Songs or scores kept as a dataset that `load_dataset` finds: a folder with an .npz and a card.
 
 songs, report = dataset_from_midi("my_midi_files")
 save_songs("datasets/mine", songs, title="My own files", licence="mine")
@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from deepcomposer_lab.datasets.scores import TICKS_PER_BEAT as SCORE_TICKS_PER_BEAT
+from deepcomposer_lab.datasets.scores import Score, check_score, scores_to_arrays
 from deepcomposer_lab.datasets.songs import (
     FOLDS,
     SPLITS,
@@ -54,7 +56,49 @@ def save_songs(folder: str | os.PathLike[str], songs: Sequence[Song], **about: A
     """
     for song in songs:
         check_song(song)
-    arrays = songs_to_arrays(songs)
+    return _save(folder, songs_to_arrays(songs), TICKS_PER_BEAT, count_songs(songs), about)
+
+
+def save_scores(folder: str | os.PathLike[str], scores: Sequence[Score], **about: Any) -> dict[str, Any]:
+    """Write scores as a dataset; the folder's name is the dataset's.
+
+    Parameters
+    ----------
+    folder : path
+        Made where it is missing. `<name>.npz` and `card.json` in it are replaced.
+    scores : sequence of Score
+        At least one.
+    **about
+        What the card says besides: title, origin, licence, …
+
+    Returns
+    -------
+    dict
+        The card as it was written.
+
+    Raises
+    ------
+    ValueError
+        When there is no score, one is damaged, or the scores of a work are in two splits.
+    """
+    split_of: dict[str, str] = {}
+    for score in scores:
+        check_score(score)
+        if split_of.setdefault(score.work, score.split) != score.split:
+            raise ValueError(
+                f"{score.work!r} is in two splits; a work belongs in one, or it is tested on what it knows."
+            )
+    return _save(folder, scores_to_arrays(scores), SCORE_TICKS_PER_BEAT, count_scores(scores), about)
+
+
+def _save(
+    folder: str | os.PathLike[str],
+    arrays: dict[str, np.ndarray],
+    ticks_per_beat: int,
+    counts: dict[str, Any],
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write arrays and their card; return the card."""
     # Column after column in the file: equal bytes stand together, and it packs into half the size.
     arrays["notes"] = np.asfortranarray(arrays["notes"])
     stream = BytesIO()
@@ -68,8 +112,8 @@ def save_songs(folder: str | os.PathLike[str], songs: Sequence[Song], **about: A
         "sha256": hashlib.sha256(data).hexdigest(),
         "arrays_sha256": arrays_digest(arrays),
         "bytes": len(data),
-        "ticks_per_beat": TICKS_PER_BEAT,
-        "counts": count_songs(songs),
+        "ticks_per_beat": ticks_per_beat,
+        "counts": counts,
     }
     root.mkdir(parents=True, exist_ok=True)
     write_atomically(root / f"{name}.npz", data)
@@ -104,6 +148,27 @@ def count_songs(songs: Sequence[Song]) -> dict[str, Any]:
         "splits": {split: sum(song.split == split for song in songs) for split in SPLITS},
         "fold_bars": [fold_bars[fold] for fold in range(FOLDS)],
         "tracks": tracks,
+    }
+
+
+def count_scores(scores: Sequence[Score]) -> dict[str, Any]:
+    """Return what a dataset of scores is held to.
+
+    Scores, works, bars, notes; scores and notes of each kind in each split; how many scores have how many parts.
+    """
+    kinds: dict[str, dict[str, dict[str, int]]] = {}
+    for score in scores:
+        by_split = kinds.setdefault(score.kind, {split: {"scores": 0, "notes": 0} for split in SPLITS})
+        by_split[score.split]["scores"] += 1
+        by_split[score.split]["notes"] += len(score.notes)
+    parts = Counter(len(score.parts) for score in scores)
+    return {
+        "scores": len(scores),
+        "works": len({score.work for score in scores}),
+        "bars": sum(len(score.bars) for score in scores),
+        "notes": sum(len(score.notes) for score in scores),
+        "kinds": kinds,
+        "parts": {str(count): parts[count] for count in sorted(parts)},
     }
 
 

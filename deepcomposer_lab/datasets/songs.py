@@ -178,14 +178,15 @@ def check_song(song: Song) -> None:
         ("a note ends after the last bar", bool((notes[:, 0] + notes[:, 2] > song.ticks).any())),
         ("a note is in a track that is not there", bool(((notes[:, 3] < 0) | (notes[:, 3] >= len(song.tracks))).any())),
         ("its notes are not sorted", not np.array_equal(notes, sorted_notes(notes))),
-        ("two notes of one pitch and track overlap", _overlap(notes)),
+        ("two notes of one pitch and track overlap", overlapping(notes)),
     )
     for problem, there in problems:
         if there:
             raise ValueError(f"The song {song.name!r} is damaged: {problem}.")
 
 
-def _overlap(notes: np.ndarray) -> bool:
+def overlapping(notes: np.ndarray) -> bool:
+    """Say whether notes of one pitch and track (columns onset, pitch, duration, track) overlap."""
     by_line = notes[np.lexsort((notes[:, 0], notes[:, 1], notes[:, 3]))]
     same = (by_line[1:, 3] == by_line[:-1, 3]) & (by_line[1:, 1] == by_line[:-1, 1])
     return bool((same & (by_line[1:, 0] < by_line[:-1, 0] + by_line[:-1, 2])).any())

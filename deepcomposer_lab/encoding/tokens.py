@@ -60,6 +60,15 @@ class TokenEncoding:
         """Return the plain values a model card keeps."""
         return asdict(self)
 
+    def sizes(self) -> dict[str, int]:
+        """Return what a network has to know, by the names of `networks.transformer_xl.TransformerXLConfig`."""
+        return {
+            "vocabulary": self.size,
+            "positions": self.longest_bar + 1,
+            "parts": self.parts + 1,
+            "metres": self.metres + 1,
+        }
+
     # The tokens of a kind lie side by side, in this order.
     start, end = 0, 1
 

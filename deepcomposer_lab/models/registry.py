@@ -28,8 +28,10 @@ from torch import nn
 
 from deepcomposer_lab.encoding.bars import BarsEncoding
 from deepcomposer_lab.encoding.image import ImageEncoding
+from deepcomposer_lab.encoding.tokens import TokenEncoding
 from deepcomposer_lab.music.files import write_atomically
 from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
+from deepcomposer_lab.networks.transformer_xl import TransformerXL, TransformerXLConfig
 
 MODELS_DIRECTORY = Path(__file__).parent
 CARD_FORMAT = 1
@@ -286,8 +288,26 @@ def _shown(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+def _build_transformer_xl(card: ModelCard) -> tuple[TransformerXL, TokenEncoding]:
+    try:
+        config, encoding = TransformerXLConfig(**card.config), TokenEncoding(**card.encoding)
+    except TypeError as error:
+        raise ModelError(
+            f"The card of {card.stem} lacks a size, or names one that its network has not: {error}."
+        ) from None
+    if encoding != TokenEncoding():
+        raise ModelError(f"The tokens of {card.stem} are not those of this version: {encoding}, not {TokenEncoding()}.")
+    for name, said in encoding.sizes().items():
+        if said != getattr(config, name):
+            raise ModelError(
+                f"The encoding of {card.stem} has {name} {said}, its network {getattr(config, name)}."
+            )
+    return TransformerXL(config), encoding
+
+
 _BUILDERS: dict[str, Callable[[ModelCard], tuple[nn.Module, Any]]] = {
     "ar_cnn": _build_ar_cnn,
+    "transformer_xl": _build_transformer_xl,
     **dict.fromkeys(GENERATORS, _build_generator),
 }
 

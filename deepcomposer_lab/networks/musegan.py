@@ -65,6 +65,11 @@ class MuseGANConfig:
     shared_bar_noise: int = 6  # … for each bar, all tracks
     private_bar_noise: int = 6  # … for each bar, one track
     critic_width: int = 48
+    track_strides: tuple[int, ...] = ()  # every how many steps a track may change; none given: wherever it likes
+
+    def __post_init__(self) -> None:
+        if not self.track_strides:
+            object.__setattr__(self, "track_strides", (1,) * len(self.track_kinds))
 
     @property
     def steps_per_bar(self) -> int:
@@ -270,7 +275,7 @@ def place(length: int, period: int, batch: int) -> Tensor:
 # --- From logits to notes ---------------------------------------------------------------------------------------
 
 
-def binarise(logits: Tensor, kind: str, rows: int) -> Tensor:
+def binarise(logits: Tensor, kind: str, rows: int, stride: int = 1) -> Tensor:
     """Make notes of a track's logits: (B, logits, T) -> (B, 2, rows, T), onset and sound, each exactly 0 or 1.
 
     The gradient passes as if nothing had been rounded ("straight-through", Bengio et al. 2013).
@@ -279,6 +284,8 @@ def binarise(logits: Tensor, kind: str, rows: int) -> Tensor:
     as it was; with one every row is decided anew: of chords those sound whose logit is above 0, of a line the row with
     the largest logit, unless that of silence is larger. So a note is as long as nothing happens, and cannot flicker. At
     an event a row of chords that sounds on is struck again where its second logit is above 0; a line always is.
+
+    With a `stride` events lie on its multiples alone, so no note is shorter: strings that move in eighths.
     """
     if kind == "drums":  # rows
         sound = _rounded(logits.sigmoid())
@@ -287,12 +294,12 @@ def binarise(logits: Tensor, kind: str, rows: int) -> Tensor:
         probabilities = logits[:, : rows + 1].softmax(dim=1)
         chosen = one_hot(probabilities.argmax(dim=1), rows + 1).movedim(-1, 1).float()
         fresh = (chosen + (probabilities - probabilities.detach()))[:, :rows]
-        events = _rounded(logits[:, rows + 1 :].sigmoid())  # (B, 1, T)
+        events = _on_grid(_rounded(logits[:, rows + 1 :].sigmoid()), stride)  # (B, 1, T)
         sound = _held(fresh, events)
         return torch.stack([sound * events, sound], dim=1)
     fresh = _rounded(logits[:, :rows].sigmoid())  # rows, each struck again, event
     again = _rounded(logits[:, rows : 2 * rows].sigmoid())
-    events = _rounded(logits[:, 2 * rows :].sigmoid())
+    events = _on_grid(_rounded(logits[:, 2 * rows :].sigmoid()), stride)
     sound = _held(fresh, events)
     before = _later(sound, 1)
     return torch.stack([sound * events * (1 - before * (1 - again)), sound], dim=1)
@@ -300,12 +307,20 @@ def binarise(logits: Tensor, kind: str, rows: int) -> Tensor:
 
 def played(config: MuseGANConfig, logits: Sequence[Tensor]) -> list[Tensor]:
     """Make notes of every track's logits, by its kind; see `binarise`."""
-    return [binarise(*one) for one in zip(logits, config.track_kinds, config.track_rows, strict=True)]
+    tracks = zip(logits, config.track_kinds, config.track_rows, config.track_strides, strict=True)
+    return [binarise(*track) for track in tracks]
 
 
 def _rounded(probabilities: Tensor) -> Tensor:
     # The brackets make the value exactly 0 or 1: from left to right it could come out as 0.9999999.
     return (probabilities > 0.5).float() + (probabilities - probabilities.detach())
+
+
+def _on_grid(events: Tensor, stride: int) -> Tensor:
+    """Keep the events on multiples of `stride` steps: (B, 1, T) -> (B, 1, T)."""
+    if stride == 1:
+        return events
+    return events * (torch.arange(events.shape[-1], device=events.device) % stride == 0)
 
 
 def _held(fresh: Tensor, events: Tensor) -> Tensor:

@@ -61,6 +61,7 @@ class UNetGANConfig(MuseGANConfig):
     """Sizes of generator, encoder and critic; `bar_width` and `beat_width` are those of the bottom of the U."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.steps_per_beat % 2:
             raise ValueError(f"The U-Net halves a beat; {self.steps_per_beat} steps a beat cannot be.")
 

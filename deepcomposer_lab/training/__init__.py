@@ -12,6 +12,7 @@ from deepcomposer_lab.training.recipes import Recipe
 TRAINERS = {
     "ar-cnn": ("deepcomposer_lab.training.ar_cnn", "ARCNNTrainer"),
     "gan": ("deepcomposer_lab.training.gan", "GANTrainer"),
+    "transformers": ("deepcomposer_lab.training.transformer", "TransformerTrainer"),
 }
 """technique -> (module, class); torch is loaded with the module."""
 

@@ -72,6 +72,15 @@ _RANGES: dict[str, tuple[float, float]] = {
     "beat_width": (4, 4096),
     "step_width": (4, 4096),
     "critic_width": (4, 4096),
+    "segment": (8, 8192),
+    "memory": (1, 8192),
+    "melody_share": (0, 1),
+    "excerpt_share": (0, 1),
+    "chorale_share": (0, 0.95),
+    "width": (8, 4096),
+    "layers": (1, 64),
+    "heads": (2, 64),
+    "hidden": (8, 16384),
 }
 
 # Texts that are a choice.
@@ -219,6 +228,54 @@ MUSEGAN_TINY = GANRecipe(  # less than a minute on one core: enough to hear nois
     critic_width=24,
 )
 
+
+@dataclass(frozen=True)
+class TransformerRecipe(Recipe):
+    """How a Transformer is trained: to foretell the next token of a piece, read a segment at a time with memory.
+
+    An epoch reads about as many tokens as the pieces have; excerpts and transpositions are drawn anew each time.
+    """
+
+    technique: str = "transformers"
+    batch_size: int = 64  # pieces read side by side
+    segment: int = 512  # tokens read at a time; memory carries over
+    learning_rate: float = 2e-3  # AdamW's peak
+    warmup_steps: int = 300
+    weight_decay: float = 0.1  # of the matrices
+    gradient_clip: float = 1.0  # largest norm of an update's gradient
+    average_decay: float = 0.999  # the shipped weights are a moving average over about 1 / (1 − this) updates
+    validation_interval: int = 500  # updates between two looks at the validation pieces
+    melody_share: float = 0.1  # how often only the uppermost part of a piece is read: people bring melodies
+    excerpt_share: float = 0.5  # how often a piece is read from some bar on: people bring excerpts
+    chorale_share: float = 0.0  # share of the tokens that are of chorales, where the dataset has other music too
+    width: int = 256
+    layers: int = 6
+    heads: int = 8
+    hidden: int = 640  # inside the feed-forward network
+    memory: int = 512  # tokens that each token can look back
+    dropout: float = 0.1
+
+
+TRANSFORMER_XL_CLASSICAL = TransformerRecipe(
+    name="transformer_xl_classical", dataset="classical", epochs=80, validation_interval=1000, chorale_share=0.08
+)
+TRANSFORMER_TINY = TransformerRecipe(  # about a minute on one core: enough to see it learn chords and rhythm
+    name="transformer_tiny",
+    epochs=2,
+    batch_size=8,
+    segment=128,
+    learning_rate=4e-3,
+    warmup_steps=20,
+    average_decay=0.97,
+    validation_interval=50,
+    width=96,
+    layers=2,
+    heads=4,
+    hidden=192,
+    memory=128,
+    dropout=0.0,
+)
+
 _RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -232,6 +289,8 @@ _RECIPES = {
         UNET_BACH,
         UNET_POP,
         MUSEGAN_TINY,
+        TRANSFORMER_XL_CLASSICAL,
+        TRANSFORMER_TINY,
     )
 }
 

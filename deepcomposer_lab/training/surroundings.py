@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -18,9 +18,17 @@ def surroundings() -> dict[str, str | int]:
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "package_version": version("deepcomposer-lab"),
+        "package_version": _package_version(),
         "commit": _commit(),
     }
+
+
+def _package_version() -> str:
+    """Return the installed version; "" where the package runs from a copy that was never installed."""
+    try:
+        return version("deepcomposer-lab")
+    except PackageNotFoundError:
+        return ""
 
 
 def _processor() -> str:

@@ -17,8 +17,10 @@ the seam, counted from it; steps are twenty-fourths of a beat.
 | `bar_similarity` | mean over neighbouring bars of \\|A ∩ B\\| / \\|A ∪ B\\|, A and B the (place in the bar, pitch) of the notes that start in them; two empty bars are left out |
 | `looped_bars` | share of bars that are, note for note, one of the two bars before; empty ones are not counted |
 
-*Copied*: the longest run that a part of the passage shares with any part of the training data (copies.py), in bars and
-in notes. *Over two bars*: the share of passages in which it lasts two bars or longer.
+*Copied*: the longest run of notes, all parts together, that the passage shares with a training piece or with one part
+of it (copies.py), in bars and in notes. *Over two bars*: the share of passages in which it lasts two bars or longer, and
+has at least four notes: two long ones are in every piece. *Of a part*: the same of each part alone. Real music shares so
+much of its parts with other music that nothing can be told from it but whether extensions share more.
 
 *Collapsed*: fewer than two notes; or in the second half nothing sounds; or there one pitch alone starts, three times or
 more.
@@ -29,14 +31,14 @@ Lesson: notebooks/09_transformers.ipynb.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepcomposer_lab.benchmarks.copies import Copy
+from deepcomposer_lab.benchmarks.copies import Copy, Notes, longest_copies, texture
 from deepcomposer_lab.benchmarks.harmony import SCALES, pitch_class_sets
 from deepcomposer_lab.benchmarks.intervals import Draws, Weights, mean
 from deepcomposer_lab.encoding.sheet import STEPS_PER_BEAT, sheet_of
@@ -49,6 +51,7 @@ SECONDS = 15.0
 HEARD = 8.0  # seconds before a cut, at least
 LISTENED = 20.0  # and at most
 LONG_COPY = 2.0  # bars
+FEWEST_COPIED = 4  # notes
 
 MEASURES = (
     "notes_per_beat",
@@ -136,18 +139,15 @@ def _bpm_at(piece: Composition, beat: float) -> float:
 
 def cuts_of(piece: Composition) -> list[float]:
     """Return the bar lines at which a piece can be cut: enough before, enough after."""
-    return [
-        bar
-        for bar in piece.bars
-        if beats_to_seconds(piece.tempos, bar) >= HEARD
-        and piece.seconds - beats_to_seconds(piece.tempos, bar) >= SECONDS
-    ]
+    latest = piece.seconds - SECONDS
+    return [bar for bar in piece.bars if HEARD <= beats_to_seconds(piece.tempos, bar) <= latest]
 
 
 def prompts_of(pieces: Sequence[Composition], count: int = PROMPTS) -> list[Prompt]:
-    """Return prompts, as many from each piece as can be, at cuts that lie evenly in it; the same every time.
+    """Return prompts, no two the same, spread evenly over the pieces and over the cuts of each; the same every time.
 
-    Where there are more pieces than prompts, every so many-th piece gives one.
+    Where there are more pieces than prompts, every so many-th piece gives one. Where there are too few cuts in all,
+    there are fewer prompts.
 
     Raises
     ------
@@ -157,13 +157,18 @@ def prompts_of(pieces: Sequence[Composition], count: int = PROMPTS) -> list[Prom
     found = [(piece, cuts) for piece in pieces if (cuts := cuts_of(piece))]
     if not found:
         raise ValueError(f"No piece is longer than {HEARD + SECONDS:g} seconds, as one to be extended has to be.")
-    shares = [len(part) for part in np.array_split(np.arange(count), min(count, len(found)))]
-    chosen = [found[index * len(found) // len(shares)] for index in range(len(shares))]
-    prompts = []
-    for (piece, cuts), share in zip(chosen, shares, strict=True):
-        for turn in range(share):
-            prompts.append(Prompt.cut(piece, cuts[(2 * turn + 1) * len(cuts) // (2 * share)]))
-    return prompts
+    giving = min(count, len(found))
+    chosen = [found[index * len(found) // giving] for index in range(giving)]
+    count = min(count, sum(len(cuts) for _, cuts in chosen))
+    shares = [0] * giving
+    while sum(shares) < count:
+        for index, (_, cuts) in enumerate(chosen):
+            shares[index] += shares[index] < len(cuts) and sum(shares) < count
+    return [
+        Prompt.cut(piece, cuts[(2 * turn + 1) * len(cuts) // (2 * share)])
+        for (piece, cuts), share in zip(chosen, shares, strict=True)
+        for turn in range(share)
+    ]
 
 
 # --- Measures ----------------------------------------------------------------------------------------------------
@@ -247,29 +252,37 @@ def collapsed(passage: Passage) -> bool:
 
 
 def figures(
-    made: Sequence[Passage],
-    real: Sequence[Passage],
-    copies: Mapping[str, Sequence[Copy]],
-    weights: Weights,
+    made: Sequence[Passage], real: Sequence[Passage], training: Sequence[Notes], weights: Weights
 ) -> dict[str, Draws]:
     """Return every figure of extensions, and of the real continuations after "real.".
 
     Parameters
     ----------
     made, real : sequence of Passage
-    copies : mapping of str to sequence of Copy
-        Of both, under "" and "real.".
+    training : sequence of ndarray, int64, shape (n, 4)
+        The notes of every training piece.
     weights : Weights
-        A column for each.
+        A column for each passage.
     """
+    passages = [*made, *real]
+    textures = [texture(notes) for notes in training]
+    whole = longest_copies([texture(passage.notes) for passage in passages], [*training, *textures])
+    parts = longest_copies([passage.notes for passage in passages], training)
     found: dict[str, Draws] = {}
-    for row, passages in (("", made), ("real.", real)):
-        table = [measure(passage) for passage in passages]
+    for row, own in (("", slice(len(made))), ("real.", slice(len(made), None))):
+        table = [measure(passage) for passage in passages[own]]
         for name in MEASURES:
             found[row + name] = mean([values[name] for values in table], weights)
-        found[f"{row}collapsed_share"] = mean([collapsed(passage) for passage in passages], weights)
-        bars = [copy.steps / passage.bar for copy, passage in zip(copies[row], passages, strict=True)]
-        found[f"{row}copied_over_two_bars_share"] = mean([length >= LONG_COPY for length in bars], weights)
-        found[f"{row}copied_bars"] = mean(bars, weights)
-        found[f"{row}copied_notes"] = mean([copy.notes for copy in copies[row]], weights)
+        found[f"{row}collapsed_share"] = mean([collapsed(passage) for passage in passages[own]], weights)
+        for of, copies in (("", whole[own]), ("part_", parts[own])):
+            bars = [copy.steps / passage.bar for copy, passage in zip(copies, passages[own], strict=True)]
+            over = [is_long(copy, passage.bar) for copy, passage in zip(copies, passages[own], strict=True)]
+            found[f"{row}{of}copied_over_two_bars_share"] = mean(over, weights)
+            found[f"{row}{of}copied_bars"] = mean(bars, weights)
+            found[f"{row}{of}copied_notes"] = mean([copy.notes for copy in copies], weights)
     return found
+
+
+def is_long(copy: Copy, bar: int) -> bool:
+    """Return whether a copied run lasts two bars or longer, and is not but a few long notes."""
+    return copy.steps >= LONG_COPY * bar and copy.notes >= FEWEST_COPIED

@@ -122,7 +122,7 @@ def shifted(place: Tensor) -> Tensor:
     """Move row i of scores by distance so that column j holds distance i − j: (H, T, S) -> (H, T, S).
 
     Each row comes in from the farthest to the nearest, as the last token sees it; row i is T − 1 − i places early. A
-    column of zeros before and the same numbers read in rows one shorter do that without a loop (Dai et al., appendix B).
+    column of zeros before, and the same numbers read in rows one shorter, do that without a loop (appendix B there).
     """
     H, T, S = place.shape
     return torch.cat([place.new_zeros(H, T, 1), place], dim=-1).view(H, S + 1, T)[:, 1:].reshape(H, T, S)

@@ -5,8 +5,8 @@ was counted is mixed with what the shorter context says, as in Witten and Bell (
 
     P_k(token) = ( count_k(token) + T_k P_{k−1}(token) ) / ( N_k + T_k )
 
-N the times the context occurred, T the different tokens that followed. Nothing of it is fitted; what the grammar forbids
-is taken away, and the rest scaled up, as for the network.
+N the times the context occurred, T the different tokens that followed. Nothing of it is fitted; what the grammar
+forbids is taken away, and the rest scaled up, as for the network.
 
 A pitch is counted as an interval: to the last uppermost note of its part, or in a chord to the note above it. So every
 transposition of the training data counts, at the price of one. There are three ways to grow a context (`CHAINS`):
@@ -29,7 +29,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from deepcomposer_lab.encoding.tokens import BAR, DURATION, PART, PITCH, POSITION, START, Context, TokenEncoding, Tokens, duration_steps
+from deepcomposer_lab.encoding.tokens import (
+    BAR,
+    DURATION,
+    PART,
+    PITCH,
+    POSITION,
+    START,
+    Context,
+    TokenEncoding,
+    Tokens,
+    duration_steps,
+)
 from deepcomposer_lab.models.likelihood import allowed
 
 Column = NDArray[np.int64]  # (T - 1,): something that is known before each token but the first
@@ -231,7 +242,7 @@ class Counts:
     def of(cls, keys: NDArray[np.int64], times: NDArray[np.int64], contexts: int, symbols: int) -> Counts:
         """Read keys = context · symbols + symbol, each with how often it occurred; a key may come several times."""
         keys, back = np.unique(keys, return_inverse=True)
-        count = np.bincount(back, weights=times, minlength=len(keys))
+        count = np.bincount(back, weights=times, minlength=len(keys)).astype(np.float64)
         return cls(np.searchsorted(keys, np.arange(contexts + 1) * symbols), keys % symbols, count)
 
     def mix_in(self, probability: NDArray[np.float64], context: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -40,6 +40,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "recipes": ("training.recipes", None),
     "ARCNN": ("techniques.ar_cnn", "ARCNN"),
     "GAN": ("techniques.gan", "GAN"),
+    "Transformers": ("techniques.transformers", "Transformers"),
     "library": ("library", None),
     "list_compositions": ("library", "list_compositions"),
     "open_composition": ("library", "open_composition"),

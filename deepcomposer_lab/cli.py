@@ -184,6 +184,7 @@ def _add_compose(command: Callable[..., _Parser]) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_ar_cnn_controls(parser)
     _add_gan_controls(parser)
+    _add_transformers_controls(parser)
 
 
 def _add_ar_cnn_controls(parser: argparse.ArgumentParser) -> None:
@@ -246,12 +247,29 @@ def _add_gan_controls(parser: argparse.ArgumentParser) -> None:
     )
 
 
-# The names of the technique's parameters, so that --help need not load torch to print them.
+def _add_transformers_controls(parser: argparse.ArgumentParser) -> None:
+    controls = parser.add_argument_group("parameters of transformers", "--creative-risk too, 0.5-2 (default 1)")
+    for name, (metavar, help) in TRANSFORMERS_CONTROLS.items():
+        controls.add_argument(_flag(name), metavar=metavar, default=argparse.SUPPRESS, help=help)
+
+
+# The names of the techniques' parameters, so that --help need not load torch to print them.
 AR_CNN_CONTROLS = {
     "max_notes_to_remove": ("PERCENT", "0-100 %% of the input's notes may go (default 20)"),
     "max_notes_to_add": ("NOTES", "0-1000 notes per eight bars may come (default 1000)"),
     "sampling_iterations": ("EDITS", "0-500 edits per eight bars (default 150)"),
     "creative_risk": ("RISK", "0.5-6, the softmax temperature (default 1)"),
+}
+TRANSFORMERS_CONTROLS = {
+    "sampling_technique": ("NAME", "nucleus, top_k or random: which unlikely tokens are never drawn (default nucleus)"),
+    "sampling_threshold": (
+        "SHARE",
+        "up to 1: the probability, or of top_k the vocabulary, that is kept (default 0.95)",
+    ),
+    "input_duration": ("SECONDS", "1-60: how much of the input's end the model hears (default 20)"),
+    "track_extension_duration": ("SECONDS", "0-30: how much is composed (default 15)"),
+    "maximum_rest_time": ("SECONDS", "0.5-5: the longest silence (default 1)"),
+    "maximum_note_length": ("SECONDS", "0.5-8: the longest note (default 3)"),
 }
 
 
@@ -272,6 +290,7 @@ CONTROLS = {
         "key": "--key",
         "keep_tracks": "--only-melody",
     },
+    "transformers": {name: _flag(name) for name in (*TRANSFORMERS_CONTROLS, "creative_risk")},
 }
 
 
@@ -491,6 +510,9 @@ def _start_page() -> Path:
     raise CommandError(f"the notebooks are not here; run this in the folder that holds {START_PAGE}.")
 
 
+_UNITS = {"ar-cnn": "edits", "gan": "steps", "transformers": "seconds of music"}
+
+
 def _compose(options: argparse.Namespace) -> int:
     """Read, compose, keep, export; whatever can be refused is refused before the network is loaded."""
     studio.find_technique(options.technique)
@@ -504,7 +526,7 @@ def _compose(options: argparse.Namespace) -> int:
     if "locked" in parameters:
         parameters["locked"] = [_span(text, music) for text in options.locked]
     began = time.perf_counter()
-    with _ProgressBar("edits" if options.technique == "ar-cnn" else "steps", options.quiet) as progress:
+    with _ProgressBar(_UNITS[options.technique], options.quiet) as progress:
         composition = studio.compose(
             music,
             options.technique,
@@ -533,11 +555,12 @@ def _compose(options: argparse.Namespace) -> int:
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:
     """Return the technique's parameters as they were given, those of the GAN read from text."""
+    own = CONTROLS.get(options.technique, {})
     for technique, controls in CONTROLS.items():
-        strange = [flag for name, flag in controls.items() if name in options]
-        if strange and technique != options.technique:
+        strange = [flag for name, flag in controls.items() if name in options and name not in own]
+        if strange:
             raise CommandError(f"{strange[0]} is for {technique}, not for {options.technique}.")
-    given = {name: getattr(options, name) for name in CONTROLS.get(options.technique, {}) if name in options}
+    given = {name: getattr(options, name) for name in own if name in options}
     if "tracks" in given:
         given["tracks"] = [role.strip() for role in given["tracks"].split(",") if role.strip()]
     if "track_seeds" in given:

@@ -299,9 +299,7 @@ def _build_transformer_xl(card: ModelCard) -> tuple[TransformerXL, TokenEncoding
         raise ModelError(f"The tokens of {card.stem} are not those of this version: {encoding}, not {TokenEncoding()}.")
     for name, said in encoding.sizes().items():
         if said != getattr(config, name):
-            raise ModelError(
-                f"The encoding of {card.stem} has {name} {said}, its network {getattr(config, name)}."
-            )
+            raise ModelError(f"The encoding of {card.stem} has {name} {said}, its network {getattr(config, name)}.")
     return TransformerXL(config), encoding
 
 

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +85,7 @@ class TransformerXL(nn.Module):
         self.positions = nn.Embedding(config.positions, D)
         self.parts = nn.Embedding(config.parts, D)
         self.metres = nn.Embedding(config.metres, D)
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.layers: Any = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.norm = nn.Parameter(torch.ones(D))
         self.dropout = nn.Dropout(config.dropout)
         self.register_buffer("rates", rates(config), persistent=False)
@@ -142,15 +142,19 @@ class TransformerXL(nn.Module):
         angle = clock[..., None].float() * rate[:, None]  # (B, H, S, E / 2)
         return angle.cos(), angle.sin()
 
-    def attention(self, *, tokens: Tensor, context: Context) -> Tensor:
-        """Return how much each token looks at each other one: (1, T) -> (layers, H, T, T), rows sum to 1."""
+    def attention(self, *, tokens: Tensor, context: Context, queries: int | None = None) -> Tensor:
+        """Return how much each token, or each of the last ones, looks at each other one; rows sum to 1.
+
+        (1, T) -> (layers, H, T, T), or (layers, H, queries, T).
+        """
         place, time, piece = _placed(tokens, context.time, None)
         seen = _may_see(place, piece, tokens.shape[1], self.config.memory)  # (1, 1, T, T)
         turn = self.turns(place, time)
         x = self.embedded(tokens, context)
         looks = []
         for layer in self.layers:
-            looks.append(layer.weights(x, before=x, turn=turn, seen=seen)[0])  # (H, T, T)
+            asking = slice(0 if queries is None else -queries, None)
+            looks.append(layer.weights(x[:, asking], before=x, turn=turn, seen=seen[:, :, asking])[0])  # (H, T, T)
             x = layer(x, before=x, turn=turn, seen=seen)
         return torch.stack(looks)
 
@@ -211,7 +215,7 @@ class Cache:
 class Layer(nn.Module):
     """Attention, then a feed-forward network; each adds to what came in.
 
-        x ← x + Attention(norm(x)),    x ← x + W_down( silu(W_gate norm(x)) ⊙ W_up norm(x) )
+    x ← x + Attention(norm(x)),    x ← x + W_down( silu(W_gate norm(x)) ⊙ W_up norm(x) )
     """
 
     def __init__(self, config: TransformerXLConfig) -> None:

@@ -7,7 +7,7 @@ the studio's sliders, the model parameters that a composition keeps.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -69,7 +69,39 @@ class Parameter:
         return number
 
 
-def checked(parameters: tuple[Parameter, ...], values: Mapping[str, Any]) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One control that is a choice between names.
+
+    Parameters
+    ----------
+    name, label, help : str
+        As of a `Parameter`.
+    default : str
+    choices : tuple of str
+    """
+
+    name: str
+    label: str
+    default: str
+    choices: tuple[str, ...]
+    help: str
+
+    def check(self, value: Any) -> str:
+        """Return `value`; upper case and hyphens are taken too.
+
+        Raises
+        ------
+        ValueError
+            When it is none of the choices; the message lists them.
+        """
+        name = value.lower().replace("-", "_") if isinstance(value, str) else value
+        if name not in self.choices:
+            raise ValueError(f"{self.name} is one of {', '.join(self.choices)}; got {shown(value)}.")
+        return str(name)
+
+
+def checked(parameters: Sequence[Parameter | Choice], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return every parameter with its checked value, defaults filled in.
 
     Raises
@@ -146,7 +178,7 @@ class Technique(Protocol):
     """What the studio, the command line and the lessons rely on."""
 
     name: str
-    parameters: tuple[Parameter, ...]
+    parameters: Sequence[Parameter | Choice]
 
     def compose(
         self,

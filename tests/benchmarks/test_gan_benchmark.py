@@ -35,18 +35,7 @@ def bench() -> Bench:
 
 
 def untrained(encoding: BarsEncoding = ENCODING, data: str = "bach_chorales") -> Model:
-    windows = encoding.tracks
-    config = MuseGANConfig(
-        melody_rows=encoding.melody.rows,
-        melody_lowest=encoding.melody.lowest_pitch,
-        track_kinds=tuple(window.kind for window in windows),
-        track_rows=tuple(window.rows for window in windows),
-        track_lowest=tuple(window.lowest_pitch for window in windows),
-        steps_per_beat=encoding.steps_per_beat,
-        bar_width=16,
-        beat_width=16,
-        step_width=8,
-    )
+    config = MuseGANConfig(**encoding.sizes(), bar_width=16, beat_width=16, step_width=8)
     torch.manual_seed(0)
     network = Generator(config)
     for head in network.heads:  # an untrained one that plays: in the middle between silence and noise

@@ -174,7 +174,8 @@ def test_a_heads_weights_are_what_it_used():
         logits = network(tokens=tokens, context=context)[0]
     assert looks.shape == (2, 4, 30, 30)
     torch.testing.assert_close(looks.sum(-1), torch.ones(2, 4, 30))
-    assert looks[..., 20, 21:].abs().max() == 0 and looks[..., 29, : 29 - 16].abs().max() == 0
+    assert looks[..., 20, 21:].abs().max() == 0
+    assert looks[..., 29, : 29 - 16].abs().max() == 0
     # The weights of layer 1, applied by hand to its values, give the states that layer 2 was handed.
     layer = network.layers[0]
     with torch.no_grad():

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from deepcomposer_lab.music.span import Span
 
 PROGRAM = "deepcomposer-lab"
-BENCHMARKS = ("ar-cnn", "gan")
+BENCHMARKS = ("ar-cnn", "gan", "transformers")
 START_PAGE = "00_start_here.ipynb"
 
 EXIT_ERROR = 2
@@ -332,7 +332,7 @@ def _add_train(command: Callable[..., _Parser]) -> None:
 def _add_benchmark(command: Callable[..., _Parser]) -> None:
     parser = command("benchmark", _benchmark, "measure a technique on pieces it never saw, beside floors")
     parser.add_argument("technique", metavar="TECHNIQUE", help=f"one of: {', '.join(BENCHMARKS)}")
-    parser.add_argument("--quick", action="store_true", help="few pieces: under a minute")
+    parser.add_argument("--quick", action="store_true", help="few pieces: about a minute")
     parser.add_argument("--json", metavar="FILE", help="also write the figures as one flat object")
     parser.add_argument("--jsb", metavar="FILE", help="read the test pieces from the public Jsb16thSeparated.npz")
     parser.add_argument("--model", help="a trained model of that technique (default: its own; of gan, every one)")
@@ -345,7 +345,7 @@ def _add_benchmark(command: Callable[..., _Parser]) -> None:
     parser.add_argument(
         "--keep",
         action="store_true",
-        help="with --model, keep a GAN's figures in the package: for where its data is not",
+        help="keep the figures in the package, for where the data is not: gan --model NAME, transformers --jsb FILE",
     )
     trained = parser.add_argument_group("networks that are trained for the comparison, and kept as a file of figures")
     trained.add_argument(
@@ -802,16 +802,25 @@ def _benchmark(options: argparse.Namespace) -> int:
     jsb = None if options.jsb is None else Path(options.jsb)
     if jsb is not None and not jsb.is_file():
         raise CommandError(f"there is no file {options.jsb!r}.")
-    if options.technique == "gan" and (jsb is not None or options.architectures):
-        raise CommandError("--jsb and --architectures are for the benchmark of ar-cnn.")
-    if options.technique == "ar-cnn" and options.folds:
+    if options.technique == "gan" and jsb is not None:
+        raise CommandError("--jsb is for the benchmarks of ar-cnn and transformers.")
+    if options.technique != "ar-cnn" and options.architectures:
+        raise CommandError("--architectures is for the benchmark of ar-cnn.")
+    if options.technique != "gan" and options.folds:
         raise CommandError("--folds is for the benchmark of gan.")
+    if options.technique == "transformers" and options.train_original:
+        raise CommandError("--train-original is for the benchmarks of ar-cnn and gan.")
     if options.split != "test" and (options.technique != "gan" or options.keep):
         raise CommandError(
             "--split validation is for the benchmark of gan, whose figures on test songs alone are kept."
         )
-    if options.keep and (options.technique != "gan" or options.model is None or options.quick):
-        raise CommandError("--keep is for the whole benchmark of one GAN: benchmark gan --model NAME --keep.")
+    one_gan = options.technique == "gan" and options.model is not None
+    transformer = options.technique == "transformers" and jsb is not None
+    if options.keep and (options.quick or not (one_gan or transformer)):
+        raise CommandError(
+            "--keep is for the whole benchmark of one GAN, benchmark gan --model NAME --keep, or of a Transformer, "
+            "benchmark transformers --jsb FILE --keep."
+        )
     if options.keep:
         from deepcomposer_lab.benchmarks.records import FOLDER
 
@@ -831,9 +840,9 @@ def _benchmark(options: argparse.Namespace) -> int:
 def _benchmark_models(options: argparse.Namespace, jsb: Path | None) -> Mapping[str, float]:
     """Measure trained models and print the table."""
     lines: list[str] = []
-    gan = options.technique == "gan"
-    with _ProgressBar("models" if gan else "parts", quiet=False) as progress:
-        if gan:
+    chosen = {} if options.model is None else {"model": options.model}
+    with _ProgressBar("models" if options.technique == "gan" else "parts", quiet=False) as progress:
+        if options.technique == "gan":
             from deepcomposer_lab.benchmarks import gan as gans
 
             figures = gans.run(
@@ -845,10 +854,15 @@ def _benchmark_models(options: argparse.Namespace, jsb: Path | None) -> Mapping[
                 split=options.split,
                 kept=options.keep,
             )
+        elif options.technique == "transformers":
+            from deepcomposer_lab.benchmarks import transformers
+
+            figures = transformers.run(
+                quick=options.quick, jsb=jsb, report=lines.append, progress=progress, kept=options.keep, **chosen
+            )
         else:
             from deepcomposer_lab.benchmarks import ar_cnn
 
-            chosen = {} if options.model is None else {"model": options.model}
             figures = ar_cnn.run(quick=options.quick, jsb=jsb, report=lines.append, progress=progress, **chosen)
     print("\n".join(lines))
     return figures

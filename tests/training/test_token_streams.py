@@ -1,5 +1,7 @@
 """What a Transformer reads in training: pieces in streams, transposed, from some bar on."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,7 @@ def test_streams_spell_pieces_and_foretell_the_token_that_follows():
         assert np.array_equal(targets[stream, :-1][told], ids[1:][told])
         begins = np.flatnonzero(ids == ENCODING.start)
         assert begins[0] == 0
-        for begin, end in zip(begins, begins[1:], strict=False):  # the last one may be cut
+        for begin, end in itertools.pairwise(begins):  # the last one may be cut
             own = ids[begin:end]
             assert own[-1] == ENCODING.end
             assert counts[stream, begin : end - 1].all()

@@ -1,5 +1,6 @@
 """Training a Transformer: it learns, it repeats itself from the same seed, and it goes on where it stopped."""
 
+import itertools
 import math
 from collections import Counter
 
@@ -115,7 +116,7 @@ def bigram_bits_per_note(encoding: TokenEncoding) -> float:
         bits = notes = 0.0
         for piece in CHORALES["validation"]:
             tokens = encoding.encode(piece.sheet).tolist()
-            for one, other in zip(tokens, tokens[1:], strict=False):
+            for one, other in itertools.pairwise(tokens):
                 bits -= math.log2((pairs[one, other] + added) / (before[one] + added * encoding.size))
             notes += len(piece.sheet.notes)
         best = min(best, bits / notes)

@@ -5,9 +5,10 @@ The colours keep the rules of plots.py: 3:1 at least on both of JupyterLab's gro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,6 +39,9 @@ NOTE_COLOURS = ("#c44e10", "#00835a", "#a03ab5", "#8f6a14", "#3f78b5")
 
 LOOK_SCALE = ("#7a8699", NETWORK_COLOUR)
 """From a note that is not looked at to the one that is looked at most."""
+
+_USUAL_PIXELS, _DIGIT_PIXELS = 900, 7  # how wide a roll is, and a digit
+_NUMBERED_PIXELS, _MOST_NUMBERED_PIXELS, _TITLE_PIXELS = 20, 620, 48  # a pitch whose number is read; all; above
 
 # -------------------------------------------------------------------------------- tokens
 
@@ -77,16 +81,22 @@ def numbered_notes(piece: Composition, notes: Sequence[Note]) -> go.Figure:
     plotly.graph_objects.Figure
     """
     ruler = Ruler(piece, max(note.offset for note in notes))
+    beat = _USUAL_PIXELS / ruler.end
     figure = go.Figure(
         note_bars(
             notes,
             Track(),
             marker={"color": [colour_of(index) for index in range(len(notes))], "line": {"width": 0}},
-            text=[f"<b>{index + 1}</b>" for index in range(len(notes))],
+            # A number that does not fit into its note is left out; hovering tells it.
+            text=[
+                f"<b>{number}</b>" if note.duration * beat > _DIGIT_PIXELS * len(str(number)) else ""
+                for number, note in enumerate(notes, start=1)
+            ],
             textposition="inside",
             insidetextanchor="middle",
+            constraintext="none",
             textangle=0,
-            textfont={"color": ON_NOTE, "size": 12},
+            textfont={"color": ON_NOTE, "size": 11},
             hovertext=[
                 f"<b>{index + 1}: {note.name}</b><br>{ruler.describe(note.onset)}<br>{_lasting(note)} long"
                 for index, note in enumerate(notes)
@@ -96,8 +106,14 @@ def numbered_notes(piece: Composition, notes: Sequence[Note]) -> go.Figure:
         )
     )
     lay_out(figure, {False: sorted({note.pitch for note in notes}), True: []}, ruler)
-    # A number that does not fit into its note is left out, never written over the next.
-    figure.update_layout(title=title_of(piece.title), uniformtext={"minsize": 8, "mode": "hide"})
+    layout = figure.layout
+    low, high = layout.yaxis.range
+    pixels = min(_MOST_NUMBERED_PIXELS, _NUMBERED_PIXELS * (high - low))
+    figure.update_layout(
+        title=title_of(piece.title),
+        height=round(max(_plot_pixels(figure), pixels) + _TITLE_PIXELS + layout.margin.b),
+        margin={**layout.margin.to_plotly_json(), "t": _TITLE_PIXELS},
+    )
     return figure
 
 
@@ -119,12 +135,14 @@ def token_chips(tokens: Sequence[Token], *, first_bar: int) -> str:
     first_bar : int
         The number of the bar with index 0.
     """
+    has_bars = any(token.bar >= 0 for token in tokens)
     lines = []
-    for bar, group in _by_bar(tokens):
+    for bar, group in groupby(tokens, key=lambda token: token.bar):
         name = f"bar {bar + first_bar}" if bar >= 0 else ""
+        gutter = f'<span style="flex: 0 0 44px; opacity: .8">{name}</span>' if has_bars else ""
         words = " ".join(_chip(token) for token in group)
         lines.append(
-            f'<div style="display: flex; gap: 8px"><span style="flex: 0 0 44px; opacity: .75">{name}</span>'
+            f'<div style="display: flex; gap: 8px">{gutter}'
             f'<div style="flex: 1; display: flex; flex-wrap: wrap; gap: 4px">{words}</div></div>'
         )
     return f'<div style="display: flex; flex-direction: column; gap: 6px">{"".join(lines)}</div>'
@@ -141,17 +159,8 @@ def _chip(token: Token) -> str:
     )
 
 
-def _by_bar(tokens: Sequence[Token]) -> Iterator[tuple[int, list[Token]]]:
-    from itertools import groupby
-
-    for bar, group in groupby(tokens, key=lambda token: token.bar):
-        yield bar, list(group)
-
-
 def token_table(tokens: Sequence[Token], notes: Sequence[Note]) -> str:
     """Return tokens as a table of plain text: beside each run of tokens the note of which they tell."""
-    from itertools import groupby
-
     width = len(str(len(notes)))
     lines = []
     for (note, _), group in groupby(tokens, key=lambda token: (token.note, token.bar)):
@@ -194,12 +203,12 @@ class Attention(Protocol):
 
 ALL_LAYERS, ALL_HEADS = "all layers (mean)", "all heads (mean)"
 
-_LEAST_LOOK = 0.005  # less than this share of the attention has no arc
+_LEAST_LOOK = 0.01  # less than this share of the attention has no arc
 _WIDEST = 10.0  # pixels, of an arc that has all the attention
 _ARC_POINTS = 13
 _TOLD = 3  # notes, in words
 _BARS_LOOKED_BACK = 32  # are seen at once
-_ABOVE, _MENU_AT = 152, 58  # pixels: title, menus and legend; where the menus begin
+_ABOVE, _MENU_AT = 162, 74  # pixels: title, menus and legend; where the menus begin
 _MENU = {
     "bgcolor": "#e9ebef",
     "bordercolor": INK,
@@ -287,11 +296,11 @@ def attention_arcs(
     figure.data[seen].update(customdata=weights)
     figure.data[seen].marker.update(color=weights, cmax=max([*weights, _LEAST_LOOK]))
     pitches = {note.pitch for track in piece.tracks if not track.is_drum for note in track.notes}
-    highest = max([attention.note.pitch + 2, *(round(max(ys)) for _, ys in arcs)])
-    lay_out(figure, {False: sorted({*pitches, highest}), True: []}, ruler)
+    pitches |= {attention.note.pitch - 1, *(round(max(ys)) for _, ys in arcs)}  # room for the triangle and the arcs
+    lay_out(figure, {False: sorted(pitches), True: []}, ruler)
     _give_way(figure, ruler, attention.note.onset)
     _draw_reach(figure, attention)
-    title = title_of(f"{piece.title}: what {attention.note.name} at {ruler.describe(attention.note.onset)} looks at")
+    title = title_of(f"{piece.title}: where the model looks for {_told(attention.note, ruler)}")
     figure.update_layout(
         title=title | {"subtitle": {"text": _other_in_words(look(attention, layer, head)), "font": {"size": 12}}},
         updatemenus=views.menus(layer, head, y=1 + (_ABOVE - _MENU_AT) / _plot_pixels(figure)),
@@ -300,7 +309,7 @@ def attention_arcs(
 
 
 def _other_in_words(view: Look) -> str:
-    return f"{view.words}: {percent(view.other)} goes to tokens that are no note (bars, positions, parts, the start)"
+    return f"{view.words}: {percent(view.other)} goes to tokens that tell no note (bars, positions, parts, the start)"
 
 
 class _Views:
@@ -357,7 +366,7 @@ class _Views:
         """Return opacity and width (pixels) of every arc; what is hardly looked at has none."""
         most = float(view.weights.max(initial=_LEAST_LOOK))
         is_seen = view.weights >= _LEAST_LOOK
-        opacities = np.where(is_seen, 0.2 + 0.75 * view.weights / most, 0)
+        opacities = np.where(is_seen, 0.4 + 0.55 * view.weights / most, 0)
         widths = 1 + (_WIDEST - 1) * view.weights
         return opacities.round(2).tolist(), widths.round(1).tolist()
 
@@ -392,7 +401,7 @@ def _earlier_notes(piece: Composition, attention: Attention, ruler: Ruler) -> go
     return note_bars(
         [note for note, _ in attention.notes],
         Track(),
-        name="what it can see: grey is ignored, purple looked at most",
+        name="earlier notes: grey is ignored, purple looked at most",
         marker={"cmin": 0, "colorscale": [[0, LOOK_SCALE[0]], [1, LOOK_SCALE[1]]], "line": {"width": 0}},
         text=[
             f"<b>{note.name}</b> {escape(piece.tracks[track].name, quote=False)}<br>{ruler.describe(note.onset)}"
@@ -405,7 +414,7 @@ def _earlier_notes(piece: Composition, attention: Attention, ruler: Ruler) -> go
 
 
 def _asking(piece: Composition, attention: Attention, ruler: Ruler) -> list[Any]:
-    """Return the chosen note, and the triangle above it."""
+    """Return the chosen note, and the triangle below it."""
     note, colour = attention.note, TRACK_COLOURS[0]
     name = escape(piece.tracks[attention.track].name, quote=False)
     return [
@@ -421,9 +430,9 @@ def _asking(piece: Composition, attention: Attention, ruler: Ruler) -> list[Any]
         ),
         go.Scatter(
             x=[note.onset + note.duration / 2],
-            y=[note.pitch + 1.1],
+            y=[note.pitch - 1.0],  # arcs leave upwards
             mode="markers",
-            marker={"symbol": "triangle-down", "size": 13, "color": colour},
+            marker={"symbol": "triangle-up", "size": 13, "color": colour},
             name="the chosen note",
             legendgroup="chosen",
             hoverinfo="skip",
@@ -472,8 +481,9 @@ def _draw_reach(figure: go.Figure, attention: Attention) -> None:
         type="line", xref="x", yref="paper", x0=attention.reach, x1=attention.reach, y0=0, y1=1,
         line={"color": INK, "width": 2, "dash": "6px,4px"}, name="reach",
     )  # fmt: skip
+    to = "the beginning" if attention.reach <= 0 else "here"
     figure.add_annotation(
-        text="memory reaches back to here", x=attention.reach, y=0, yref="paper", xanchor="left", yanchor="bottom",
+        text=f"memory reaches back to {to}", x=attention.reach, y=1, yref="paper", xanchor="left", yanchor="top",
         showarrow=False, font={"color": INK, "size": 11}, xshift=4,
     )  # fmt: skip
 
@@ -483,26 +493,27 @@ def attention_in_words(
 ) -> list[str]:
     """Return what the picture of attention shows in sentences: the strongest looks, and how far memory reaches."""
     ruler = Ruler(piece, max(piece.end, attention.note.offset))
-    asking = f"{attention.note.name} at {ruler.describe(attention.note.onset)}"
+    asking = _told(attention.note, ruler)
     if not attention.notes:
-        return [f"{asking} has no earlier note to look at."]
+        return [f"For {asking} there is no earlier note to look at."]
     view = look(attention, layer, head)
     order = np.argsort(-view.weights, kind="stable")[:_TOLD]
-    told = "; ".join(f"{_place(attention, index, ruler)}, {percent(float(view.weights[index]))}" for index in order)
+    told = ", ".join(
+        f"{_told(attention.notes[index][0], ruler)} {percent(float(view.weights[index]))}" for index in order
+    )
     sharp_layer, sharp_head, sharp_note = np.unravel_index(int(attention.weights.argmax()), attention.weights.shape)
     most = float(attention.weights.max())
     return [
-        f"{asking} looks most at {told}. {_other_in_words(view)}.",
+        f"For {asking} the model looks most at {told}. {_other_in_words(view)}.",
         f"No head looks harder at one note than head {sharp_head + 1} of layer {sharp_layer + 1}: "
-        f"{percent(most)} at {_place(attention, int(sharp_note), ruler)}.",
+        f"{percent(most)} at {_told(attention.notes[int(sharp_note)][0], ruler)}.",
         f"Memory reaches back to {ruler.describe(max(0.0, attention.reach))}: "
         f"{len(attention.notes)} earlier note{'' if len(attention.notes) == 1 else 's'}.",
     ]
 
 
-def _place(attention: Attention, index: int, ruler: Ruler) -> str:
-    note, _ = attention.notes[int(index)]
-    return f"{note.name} at {ruler.describe(note.onset)}"
+def _told(note: Note, ruler: Ruler) -> str:
+    return f"{note.name} ({ruler.describe(note.onset)})"
 
 
 # -------------------------------------------------------------------------------- what comes next
@@ -533,7 +544,7 @@ DROPPED_COLOUR = DOUBT_SCALE[-1]
 _STAGES = ("model", "after temperature", "after the cut")
 _STAGE_COLOURS = (INK, TRACK_COLOURS[4], NETWORK_COLOUR)
 _STAGE_PATTERNS = ("", "/", "")
-_NEXT_PIXELS = 380
+_NEXT_PIXELS, _LEAST_PLACES = 380, 6  # a few tokens do not become as wide as many
 
 
 def next_tokens(shown: NextTokens, rest: Sequence[float], *, others: int, title: str, subtitle: str) -> go.Figure:
@@ -613,7 +624,7 @@ def next_tokens(shown: NextTokens, rest: Sequence[float], *, others: int, title:
             "tickvals": places,
             "ticktext": names,
             "tickangle": 0,
-            "range": (-0.6, len(places) - 0.4),
+            "range": (-0.6, max(len(places), _LEAST_PLACES) - 0.4),
             "title": {"text": kind, "standoff": 4},
             "showgrid": False,
             "zeroline": False,
@@ -624,6 +635,7 @@ def next_tokens(shown: NextTokens, rest: Sequence[float], *, others: int, title:
             "showgrid": True,
             "gridcolor": "rgba(128,128,128,0.28)",
             "tickformat": ".0%",
+            "title": {"text": "probability", "standoff": 8},
             "rangemode": "tozero",
         },
     )

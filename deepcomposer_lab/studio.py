@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 import weakref
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -747,7 +748,7 @@ def _add_probabilities(technique: Any, finest: Any, notes: Sequence[tuple[int, i
     return added
 
 
-_BARS_EXPLAINED = 8
+_BARS_EXPLAINED, _NOTES_EXPLAINED = 8, 100
 
 
 def explain_tokens(music: Composition | Melody, encoding: str = "beat") -> Picture:
@@ -756,7 +757,8 @@ def explain_tokens(music: Composition | Melody, encoding: str = "beat") -> Pictu
     Parameters
     ----------
     music : Composition or Melody
-        Of a longer piece the first eight bars are shown; what is counted is all of it.
+        Of a longer piece the first eight bars are shown, or as many as have a hundred notes; what is counted is all
+        of it.
     encoding : {"beat", "performance"}
         How it is written down: on a grid of beats, a pitch and a duration a note; or as it is played, with a key that
         goes down and a key that comes up.
@@ -784,7 +786,8 @@ def explain_tokens(music: Composition | Melody, encoding: str = "beat") -> Pictu
         raise ValueError(f'encoding is "beat" or "performance"; got {shown(encoding)}.')
     piece = as_composition(music)
     pitched = _check_pitched(piece, "there are no tokens to explain")
-    told = explained[encoding](piece, bars=_BARS_EXPLAINED)
+    bars = _bars_explained(piece)
+    told = explained[encoding](piece, bars=bars)
     if not told.notes:
         raise ValueError(f"{piece.title!r} has no note from A0 to C8, the keys of a piano, which a performance tells.")
     way = {"beat": "On the grid of beats", "performance": "As a performance"}[encoding]
@@ -794,8 +797,8 @@ def explain_tokens(music: Composition | Melody, encoding: str = "beat") -> Pictu
     ]
     if not told.whole:
         sentences.append(
-            f"Shown are the first {_BARS_EXPLAINED} bars: {counted(len(told.tokens), 'token')} for "
-            f"{counted(len(told.notes), 'note')}."
+            f"Shown {'is' if bars == 1 else 'are'} the first {'bar' if bars == 1 else f'{bars} bars'}: "
+            f"{counted(len(told.tokens), 'token')} for {counted(len(told.notes), 'note')}."
         )
     if told.note_count < pitched:
         sentences.append(f"{counted(pitched - told.note_count, 'note')} more cannot be told in these tokens.")
@@ -809,6 +812,17 @@ def explain_tokens(music: Composition | Melody, encoding: str = "beat") -> Pictu
         table=plots_transformers.token_table(told.tokens, told.notes),
         html=f'<div style="margin: 8px 0; {_FONT}; {_INK}">{chips}</div>',
     )
+
+
+def _bars_explained(piece: Composition) -> int:
+    """Return how many bars are explained, a pickup not counted: fewer of a piece with many notes."""
+    onsets = sorted(note.onset for track in piece.tracks if not track.is_drum for note in track.notes)
+    starts = piece.bars[piece.pickup > 0 :]
+    bars = min(_BARS_EXPLAINED, len(starts))
+    ends = [*starts[1:], piece.end]
+    while bars > 1 and bisect_left(onsets, ends[bars - 1]) > _NOTES_EXPLAINED:
+        bars -= 1
+    return max(1, bars)
 
 
 def show_attention(
@@ -914,9 +928,8 @@ def show_next_tokens(
     kept = sum(share > 0 for share in every.kept)
     cut = _cut_in_words(values["sampling_technique"], values["sampling_threshold"])
     what = "token" if kind is None else kind.lower()
-    sentence = (
-        f"Creative risk (temperature) {values['creative_risk']:g}; {cut} keeps {kept} of {len(every.words)} tokens"
-    )
+    risk = f"Creative risk (temperature) {values['creative_risk']:g}"
+    sentence = f"{risk}; {cut} keeps {kept} of {counted(len(every.words), 'token')}"
     likeliest = f"The model finds {every.words[0]} likeliest"
     return Picture(
         plots_transformers.next_tokens(

@@ -201,7 +201,7 @@ class Attention(Protocol):
     def reach(self) -> float: ...  # noqa: D102
 
 
-ALL_LAYERS, ALL_HEADS = "all layers (mean)", "all heads (mean)"
+ALL_LAYERS, ALL_HEADS, NO_HEAD = "all layers (mean)", "all heads (mean)", "all heads (choose a layer first)"
 
 _LEAST_LOOK = 0.01  # less than this share of the attention has no arc
 _WIDEST = 10.0  # pixels, of an arc that has all the attention
@@ -293,7 +293,7 @@ def attention_arcs(
     for trace, opacity, width in zip(figure.data[seen + 1 :], *views.lines(look(attention, layer, head)), strict=False):
         trace.opacity, trace.line.width = opacity, width
     weights = views.numbers(look(attention, layer, head))
-    figure.data[seen].update(customdata=weights)
+    figure.data[seen].update(customdata=[round(100 * weight, 2) for weight in weights])
     figure.data[seen].marker.update(color=weights, cmax=max([*weights, _LEAST_LOOK]))
     pitches = {note.pitch for track in piece.tracks if not track.is_drum for note in track.notes}
     pitches |= {attention.note.pitch - 1, *(round(max(ys)) for _, ys in arcs)}  # room for the triangle and the arcs
@@ -337,8 +337,10 @@ class _Views:
         ]
 
     def _heads_of(self, layer: int | None) -> list[dict[str, Any]]:
-        heads = range(1, self.heads + 1) if layer is not None else ()
-        return [self._button(ALL_HEADS, layer, None), *(self._button(f"head {head}", layer, head) for head in heads)]
+        if layer is None:
+            return [self._button(NO_HEAD, None, None)]
+        heads = [self._button(f"head {head}", layer, head) for head in range(1, self.heads + 1)]
+        return [self._button(ALL_HEADS, layer, None), *heads]
 
     def _button(self, label: str, layer: int | None, head: int | None) -> dict[str, Any]:
         """Return an entry: what plotly's `update` changes in the traces, in the layout, and which traces."""
@@ -347,7 +349,7 @@ class _Views:
         opacities, widths = self.lines(view)
         changes = {
             "marker.color": [weights],
-            "customdata": [weights],
+            "customdata": [[round(100 * weight, 2) for weight in weights]],
             "marker.cmax": max([*weights, _LEAST_LOOK]),
             "opacity": [1, *opacities],
             "line.width": [0, *widths],
@@ -364,10 +366,10 @@ class _Views:
 
     def lines(self, view: Look) -> tuple[list[float], list[float]]:
         """Return opacity and width (pixels) of every arc; what is hardly looked at has none."""
-        most = float(view.weights.max(initial=_LEAST_LOOK))
-        is_seen = view.weights >= _LEAST_LOOK
-        opacities = np.where(is_seen, 0.4 + 0.55 * view.weights / most, 0)
-        widths = 1 + (_WIDEST - 1) * view.weights
+        weights = view.weights.astype(np.float64)
+        most = weights.max(initial=_LEAST_LOOK)
+        opacities = np.where(weights >= _LEAST_LOOK, 0.4 + 0.55 * weights / most, 0)
+        widths = 1 + (_WIDEST - 1) * weights
         return opacities.round(2).tolist(), widths.round(1).tolist()
 
 
@@ -408,7 +410,7 @@ def _earlier_notes(piece: Composition, attention: Attention, ruler: Ruler) -> go
             for note, track in attention.notes
         ],
         textposition="none",
-        hovertemplate="%{text}<br>%{customdata:.1%} of the attention<extra></extra>",
+        hovertemplate="%{text}<br>%{customdata:.1f} % of the attention<extra></extra>",
         showlegend=bool(attention.notes),
     )
 

@@ -444,7 +444,7 @@ def _asking(piece: Composition, attention: Attention, ruler: Ruler) -> list[Any]
 
 def _arc(note: Note, earlier: Note) -> tuple[list[float], list[float]]:
     """Return the path of a parabola from the head of a note to an earlier one: the farther back, the higher."""
-    start, end = (each.onset + min(each.duration, 0.5) / 2 for each in (note, earlier))
+    start, end = note.onset + min(note.duration, 0.5) / 2, earlier.onset + earlier.duration / 2
     share = np.linspace(0, 1, _ARC_POINTS)
     height = min(9.0, 2 + 0.3 * abs(start - end))
     xs = start + (end - start) * share

@@ -43,8 +43,8 @@ def test_a_piece_in_words():
     said = " · ".join(WORDS[token] for token in ENCODING.encode(sheet))
     assert said == (
         "Start · Bar 4/4 · Position 2 · Part 1 · Pitch C4 · Duration 1 · Position 3 · Part 1 · Pitch E5 · "
-        "Duration 1/3 · Pitch C5 · Duration 1 1/2 · Part 4 · Pitch C3 · Duration 4 · Bar 3/4 · Position 2 1/3 · Part 4 · "
-        "Pitch D3 · Duration 1/6 · Bar 3/4 · End"
+        "Duration 1/3 · Pitch C5 · Duration 1 1/2 · Part 4 · Pitch C3 · Duration 4 · Bar 3/4 · Position 2 1/3 · "
+        "Part 4 · Pitch D3 · Duration 1/6 · Bar 3/4 · End"
     )
 
 

@@ -44,8 +44,9 @@ from deepcomposer_lab.datasets import list_datasets, load_dataset
 from deepcomposer_lab.encoding.tokens import TokenEncoding, Tokens
 from deepcomposer_lab.models.inference import one_thread
 from deepcomposer_lab.models.likelihood import token_bits
-from deepcomposer_lab.models.registry import load_model
+from deepcomposer_lab.models.registry import Model, load_model
 from deepcomposer_lab.music.composition import Composition
+from deepcomposer_lab.techniques.transformers import Transformers
 from deepcomposer_lab.training.token_streams import Piece, pieces_of
 
 Report = Callable[[str], None]
@@ -53,7 +54,6 @@ Progress = Callable[[int, int, str], None]  # (done, total, what)
 Job = tuple[str, int]  # (a test set's name or "extension", the index in it)
 
 MODEL = "transformer_xl_classical"
-TECHNIQUE = "transformers"
 DATA, SHIPPED = "classical", "bach_chorales"
 QUICK_PIECES = 6
 VALIDATION_PIECES = 24  # on which the n-gram's contexts are chosen
@@ -139,27 +139,30 @@ def held_out() -> list[Composition]:
 
 # --- Work, shared by processes ---------------------------------------------------------------------------------------
 
-_technique: Any = None  # a worker's own
+_technique: Transformers | None = None  # a worker's own
 
 
-def _start_worker(kind: Any, model: Any) -> None:
+def _start_worker(model: Model) -> None:
     global _technique
     torch.set_num_threads(1)
-    _technique = kind(model)
+    _technique = Transformers(model)
 
 
-def _work(task: Tokens | tuple[Prompt, int], technique: Any = None) -> Any:
+def _work(task: Tokens | tuple[Prompt, int], technique: Transformers | None = None) -> Any:
     """Return what tokens cost, or the passage that extends a prompt."""
     technique = _technique if technique is None else technique
+    assert technique is not None
     with one_thread():
         if isinstance(task, tuple):
             prompt, seed = task
             made = technique.extend(prompt.given, seed=seed, track_extension_duration=extensions.SECONDS)
             return prompt.passage(made)
-        return token_bits(technique.model.network, technique.model.encoding, task)
+        return token_bits(technique.network, technique.encoding, task)
 
 
-def work_all(technique: Any, tasks: Mapping[Job, Any], *, workers: int, done: Callable[[Job], None]) -> dict[Job, Any]:
+def work_all(
+    technique: Transformers, tasks: Mapping[Job, Any], *, workers: int, done: Callable[[Job], None]
+) -> dict[Job, Any]:
     """Do all tasks, by one process a core; the results are the same however many there are."""
     found: dict[Job, Any] = {}
     if workers <= 1:
@@ -172,7 +175,7 @@ def work_all(technique: Any, tasks: Mapping[Job, Any], *, workers: int, done: Ca
         workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
-        initargs=(type(technique), technique.model),
+        initargs=(technique.model,),
     ) as pool:
         futures = {pool.submit(_work, task): job for job, task in tasks.items()}
         try:
@@ -227,7 +230,7 @@ def run(
     report: Report = print,
     progress: Progress | None = None,
     model: str = MODEL,
-    technique: Any = None,
+    technique: Transformers | None = None,
     workers: int | None = None,
     kept: bool = False,
 ) -> dict[str, float]:
@@ -308,12 +311,10 @@ def run(
     return figures
 
 
-def _loaded(name: str) -> Any:
+def _loaded(name: str) -> Transformers:
     model = load_model(name)
-    if model.card.technique != TECHNIQUE:
-        raise ValueError(f"{name} is a model of {model.card.technique}, not of {TECHNIQUE}.")
-    from deepcomposer_lab.techniques.transformers import Transformers
-
+    if model.card.technique != Transformers.name:
+        raise ValueError(f"{name} is a model of {model.card.technique}, not of {Transformers.name}.")
     return Transformers(model)
 
 

@@ -23,20 +23,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from deepcomposer_lab.benchmarks.original_sampler import (
-    OriginalTransformerConfig,
-    OriginalTransformerXL,
-    from_nucleus,
-    sampled,
-)
+from deepcomposer_lab.benchmarks.original_sampler import OriginalTransformerConfig, OriginalTransformerXL, sampled
 from deepcomposer_lab.benchmarks.speed import Tick, peak_memory_mb
 from deepcomposer_lab.datasets import load_dataset
-from deepcomposer_lab.encoding.tokens import PITCH, Grammar, TokenEncoding
+from deepcomposer_lab.encoding.tokens import PITCH, TokenEncoding
 from deepcomposer_lab.models.inference import one_thread
+from deepcomposer_lab.models.reader import Reader
 from deepcomposer_lab.models.registry import Model
 from deepcomposer_lab.music.composition import Composition
 from deepcomposer_lab.music.samples import sample_melody
 from deepcomposer_lab.networks.transformer_xl import Context, TransformerXL
+from deepcomposer_lab.techniques.transformers import Transformers
+from deepcomposer_lab.techniques.transformers_sampling import cut, drawn, probabilities
 
 TOKENS = 800
 UNCACHED = 12  # tokens timed without a cache, once the window is full
@@ -46,7 +44,7 @@ BPM = 100.0
 THRESHOLD = 0.95
 
 
-def measure(technique: Any, *, quick: bool = False, tick: Tick = lambda: None) -> dict[str, float]:
+def measure(technique: Transformers, *, quick: bool = False, tick: Tick = lambda: None) -> dict[str, float]:
     """Time sampling and extending on one core.
 
     Parameters
@@ -65,7 +63,7 @@ def measure(technique: Any, *, quick: bool = False, tick: Tick = lambda: None) -
         model's, `speed.ratio_to_original_sampler` to the latter; `speed.extend_30_s` and `speed.first_note_s` of the
         slower of chorale and melody, both also as `speed.chorale.…` and `speed.melody.…`; `memory.peak_mb`.
     """
-    model: Model = technique.model
+    model = technique.model
     figures: dict[str, float] = {}
     with one_thread():
         for name, music in (("chorale", a_chorale()), ("melody", Composition.from_melody(sample_melody("ode_to_joy")))):
@@ -85,7 +83,7 @@ def a_chorale() -> Composition:
     return next(piece for piece in pieces if piece.seconds >= 20)
 
 
-def extending(technique: Any, music: Composition, quick: bool = False) -> dict[str, float]:
+def extending(technique: Transformers, music: Composition, quick: bool = False) -> dict[str, float]:
     """Time an extension by thirty seconds: `extend_30_s`, `first_note_s`, and the `notes_per_second` made."""
     whole, first, notes = [], [], []
     for run in range(1 if quick else RUNS):
@@ -111,10 +109,10 @@ def sampling(model: Model, tokens: int = TOKENS, *, own_size: bool = True) -> di
     config = network.config
     equal = OriginalTransformerConfig(model.encoding.size, config.width, config.layers, config.heads)
     equal = equal.with_parameters(sum(weight.numel() for weight in network.parameters()))
-    spent, drawn = _timed(cached(network, model.encoding), tokens)
-    pitches = int((model.encoding.kinds(np.array(drawn)) == PITCH).sum())
+    spent, tokens_drawn = _timed(cached(network, model.encoding), tokens)
+    pitches = int((model.encoding.kinds(np.array(tokens_drawn)) == PITCH).sum())
     figures = {"tokens_per_second": tokens / spent, "notes_per_second": pitches / spent}
-    figures["uncached_tokens_per_second"] = UNCACHED / uncached_seconds(network, model.encoding, drawn)
+    figures["uncached_tokens_per_second"] = UNCACHED / uncached_seconds(network, model.encoding, tokens_drawn)
     originals = {"equal_original": equal, **({"original": OriginalTransformerConfig()} if own_size else {})}
     for name, sizes in originals.items():
         torch.manual_seed(0)
@@ -129,23 +127,19 @@ def _timed(source: Iterator[int], count: int) -> tuple[float, list[int]]:
     """Return the processor's seconds that some tokens take, after the first, and the tokens."""
     first = next(source)  # torch chooses its kernels
     began = time.process_time()
-    drawn = list(islice(source, count))
-    return time.process_time() - began, [first, *drawn]
+    following = list(islice(source, count))
+    return time.process_time() - began, [first, *following]
 
 
 def cached(network: TransformerXL, encoding: TokenEncoding, seed: int = 0) -> Iterator[int]:
-    """Yield tokens of a piece without end, each drawn after those before, whose keys and values are kept."""
-    generator = torch.Generator().manual_seed(seed)
-    grammar, cache, token = Grammar(encoding), network.cache(1024), encoding.start
+    """Yield tokens of a piece without end, each drawn as the technique draws it, past keys and values kept."""
+    random = np.random.default_rng(seed)
+    reader, token = Reader(network, encoding), encoding.start
     while True:
-        grammar.said(token)
-        beside = Context(
-            *(torch.tensor([[value]]) for value in (grammar.time, grammar.position, grammar.part, grammar.metre))
-        )
-        logits = network.extend(tokens=torch.tensor([[token]]), context=beside, cache=cache)
-        allowed = grammar.allowed()
+        logits = reader.read([token])
+        allowed = reader.grammar.allowed()
         allowed[encoding.end] = False
-        token = from_nucleus(logits.masked_fill(~torch.from_numpy(allowed), -torch.inf), THRESHOLD, generator)
+        token = drawn(cut(probabilities(logits, allowed), "nucleus", THRESHOLD), random)
         yield token
 
 

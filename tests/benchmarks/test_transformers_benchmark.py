@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from untrained_transformer import untrained_model
 
 from deepcomposer_lab.benchmarks import records, transformers, transformers_speed
 from deepcomposer_lab.benchmarks.extensions import prompts_of
@@ -23,10 +23,7 @@ from deepcomposer_lab.models.likelihood import token_bits
 from deepcomposer_lab.models.registry import Model
 from deepcomposer_lab.music.composition import Composition
 from deepcomposer_lab.music.samples import sample_melody
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from standin_transformers import StandIn, untrained_model
+from deepcomposer_lab.techniques.transformers import Transformers
 
 WANTED = {  # of a whole run with all data
     "jsb.bits_per_note",
@@ -70,7 +67,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tupl
 
     def run(model: Model | None = None, **options: Any) -> tuple[dict[str, float], list[str]]:
         lines: list[str] = []
-        technique = StandIn(untrained_model() if model is None else model)
+        technique = Transformers(untrained_model() if model is None else model)
         return transformers.run(quick=True, technique=technique, workers=1, report=lines.append, **options), lines
 
     return run
@@ -100,7 +97,7 @@ def test_figures_and_table_of_what_ships(small: Callable[..., Any]) -> None:
 
 @pytest.mark.slow
 def test_figures_do_not_depend_on_how_many_processes_there_are() -> None:
-    technique = StandIn(untrained_model())
+    technique = Transformers(untrained_model())
     tokens = [technique.model.encoding.encode(piece.sheet) for piece in transformers.chorales("test")[:3]]
     prompts = prompts_of([piece.to_composition() for piece in load_dataset("bach_chorales").pieces("test")], 2)
     tasks: dict[Any, Any] = {("chorales", index): one for index, one in enumerate(tokens)}
@@ -115,7 +112,7 @@ def test_figures_do_not_depend_on_how_many_processes_there_are() -> None:
 
 
 def test_tasks_are_what_the_model_and_the_technique_answer() -> None:
-    technique = StandIn(untrained_model())
+    technique = Transformers(untrained_model())
     model, (piece,) = technique.model, transformers.chorales("test")[:1]
     tokens = model.encoding.encode(piece.sheet)
     done: list[Any] = []
@@ -184,8 +181,8 @@ def test_cached_sampling_keeps_to_the_grammar_and_to_the_networks_probabilities(
 
 
 def test_what_is_timed_is_what_is_told() -> None:
-    class Slow(StandIn):
-        def steps(self, music: Composition, *, seed: int, track_extension_duration: float):
+    class Slow(Transformers):
+        def steps(self, music: Composition, **parameters: Any):  # type: ignore[override]
             import time
 
             time.sleep(0.05)

@@ -123,6 +123,7 @@ def go_through_it(server, page, kernel="python3"):
     single_steps(page)
     keys_work_and_do_not_reach_the_notebook(page)
     the_slider_shows_every_epoch(page)
+    the_chooser_shows_and_plays_another_pair(page)
     a_second_view_shows_the_same(page)
     an_interrupt_ends_nothing(page)
     resume_and_stop(page)
@@ -187,6 +188,36 @@ def the_slider_shows_every_epoch(opened):
     audio = opened.locator(f"{MONITOR} audio").first
     audio.wait_for()
     opened.wait_for_function("audio => audio.duration > 10 && audio.error === null", arg=audio.element_handle())
+
+
+def the_chooser_shows_and_plays_another_pair(opened):
+    before = updates(opened)
+    audio = opened.locator(f"{MONITOR} audio").first
+    roll = opened.locator(f"{MONITOR} .dc-monitor-roll").first
+    drawn = roll.inner_html()
+    chooser = opened.get_by_role("combobox", name="Melody").first
+    options = [f"{melody}, noise {noise}" for melody in ("Ode to Joy", "Frère Jacques") for noise in (1, 2)]
+    assert [" ".join(option.split()) for option in chooser.locator("option").all_inner_texts()] == options
+
+    def chosen():
+        return options[chooser.evaluate("chooser => chooser.selectedIndex")]
+
+    chooser.click()
+    assert chooser.get_attribute("title") == "The melody and the noise whose music you see and hear"
+    opened.keyboard.press("ArrowDown")
+    opened.keyboard.press("Enter")
+    drawn = wait_for_change(opened, roll, drawn)
+    assert chosen() == "Ode to Joy, noise 2"
+    audio.wait_for(state="detached")  # what is heard is what is seen
+    opened.keyboard.type("f")  # while it has the focus, letters choose and reach no button
+    wait_for_change(opened, roll, drawn)
+    assert chosen() == "Frère Jacques, noise 1"
+    opened.keyboard.type("dg")
+    assert "after epoch 1" in opened.locator(f"{MONITOR} .dc-monitor-epoch").first.inner_text()
+    button(opened, "is-hear").click()
+    audio.wait_for()
+    opened.wait_for_function("audio => audio.duration > 10 && audio.error === null", arg=audio.element_handle())
+    assert updates(opened) == before
 
 
 def a_second_view_shows_the_same(opened):

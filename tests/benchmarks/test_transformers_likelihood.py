@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deepcomposer_lab.benchmarks import transformers_likelihood
 from deepcomposer_lab.benchmarks.intervals import bootstrap_weights
 from deepcomposer_lab.benchmarks.transformers_likelihood import (
     JSB_NOTES,
@@ -19,11 +20,14 @@ from deepcomposer_lab.benchmarks.transformers_likelihood import (
     jsb_pieces,
     original_tokens,
 )
+from deepcomposer_lab.datasets import load_dataset
 from deepcomposer_lab.encoding.sheet import Sheet
 from deepcomposer_lab.encoding.tokens import PITCH, TokenEncoding, duration_index
 from deepcomposer_lab.training.token_streams import Piece
 
-JSB = Path("/work/shared/data/Jsb16thSeparated.npz")
+JSB = (
+    Path(__file__).resolve().parents[3] / "shared" / "data" / "Jsb16thSeparated.npz"
+)  # beside a checkout
 ENCODING = TokenEncoding()
 BARS = np.array([(0, 4, 4)])
 
@@ -55,6 +59,16 @@ def test_the_public_pieces_have_as_many_notes_and_tokens_as_the_marks_say() -> N
         shorter = duration_index(found.notes[:, 2]) == duration_index(piece.sheet.notes[:, 2])
         assert np.array_equal(found.notes[:, [0, 1, 3]], piece.sheet.notes[:, [0, 1, 3]])
         assert shorter.all()
+
+
+def test_another_file_of_that_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = load_dataset("bach_chorales").pieces("test")[:3]
+    monkeypatch.setattr(transformers_likelihood, "read_jsb", lambda path, split: few)
+    with pytest.raises(ValueError, match="the public file has 17525 in 18900"):
+        jsb_pieces(Path("other.npz"))
+    pieces, heard = jsb_pieces(Path("other.npz"), "train")
+    assert [len(piece.sheet.notes) for piece in pieces] == [len(piece.notes) for piece in few]
+    assert heard == [piece.heard_melody for piece in few]
 
 
 def test_durations_that_share_a_token_are_paid_for() -> None:

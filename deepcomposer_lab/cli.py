@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -182,15 +183,30 @@ def _add_compose(command: Callable[..., _Parser]) -> None:
     )
     parser.add_argument("--no-save", action="store_true", help="keep nothing in the library")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_shared_controls(parser)
     _add_ar_cnn_controls(parser)
     _add_gan_controls(parser)
+    _add_numbers(parser.add_argument_group("parameters of transformers"), TRANSFORMERS_CONTROLS)
+
+
+def _add_numbers(controls: Any, described: Mapping[str, tuple[str, str]]) -> None:
+    """Add options whose text goes on as it is: the technique knows the ranges, and says so."""
+    for name, (metavar, help) in described.items():
+        if name not in SHARED_CONTROLS:
+            controls.add_argument(_flag(name), metavar=metavar, default=argparse.SUPPRESS, help=help)
+
+
+def _add_shared_controls(parser: argparse.ArgumentParser) -> None:
+    controls = parser.add_argument_group(f"parameters of {' and '.join(SHARED_CONTROLS['creative_risk'])}")
+    for name, described in SHARED_CONTROLS.items():
+        metavar = next(iter(described.values()))[name][0]
+        help = "; ".join(f"{technique}: {texts[name][1]}" for technique, texts in described.items())
+        controls.add_argument(_flag(name), metavar=metavar, default=argparse.SUPPRESS, help=help)
 
 
 def _add_ar_cnn_controls(parser: argparse.ArgumentParser) -> None:
     controls = parser.add_argument_group("parameters of ar-cnn")
-    for name, (metavar, help) in AR_CNN_CONTROLS.items():
-        # Text goes on as it is: the technique knows the ranges, and says so.
-        controls.add_argument(_flag(name), metavar=metavar, default=argparse.SUPPRESS, help=help)
+    _add_numbers(controls, AR_CNN_CONTROLS)
     suppressed: dict[str, Any] = {"default": argparse.SUPPRESS}  # what is not given is left to the technique
     controls.add_argument(
         "--keep-melody", action="store_true", help="leave every note of the melody as it is", **suppressed
@@ -246,12 +262,37 @@ def _add_gan_controls(parser: argparse.ArgumentParser) -> None:
     )
 
 
-# The names of the technique's parameters, so that --help need not load torch to print them.
+# The names of the techniques' parameters, so that --help need not load torch to print them.
 AR_CNN_CONTROLS = {
     "max_notes_to_remove": ("PERCENT", "0-100 %% of the input's notes may go (default 20)"),
     "max_notes_to_add": ("NOTES", "0-1000 notes per eight bars may come (default 1000)"),
     "sampling_iterations": ("EDITS", "0-500 edits per eight bars (default 150)"),
     "creative_risk": ("RISK", "0.5-6, the softmax temperature (default 1)"),
+}
+TRANSFORMERS_CONTROLS = {
+    "sampling_technique": (
+        "NAME",
+        "one of top_k, nucleus, random: which unlikely tokens are never drawn: all but the k likeliest, those outside "
+        "the nucleus, or none (default nucleus)",
+    ),
+    "sampling_threshold": (
+        "SHARE",
+        "0.001-1, nucleus: the probability kept; top_k: the share of the vocabulary. Less is safer, and repeats more "
+        "(default 0.95)",
+    ),
+    "creative_risk": (
+        "RISK",
+        "0.5-2, the temperature: below 1 likely tokens become likelier, above 1 unlikely ones do (default 1)",
+    ),
+    "input_duration": ("SECONDS", "1-60 seconds, how much of the input's end the model hears (default 20)"),
+    "track_extension_duration": ("SECONDS", "0-30 seconds, how much is composed (default 15)"),
+    "maximum_rest_time": ("SECONDS", "0.5-5 seconds, the longest silence (default 1)"),
+    "maximum_note_length": ("SECONDS", "0.5-8 seconds, the longest note (default 3)"),
+}
+
+# What several techniques take under one name, each with its own range.
+SHARED_CONTROLS: dict[str, dict[str, Mapping[str, tuple[str, str]]]] = {
+    "creative_risk": {"ar-cnn": AR_CNN_CONTROLS, "transformers": TRANSFORMERS_CONTROLS},
 }
 
 
@@ -272,6 +313,7 @@ CONTROLS = {
         "key": "--key",
         "keep_tracks": "--only-melody",
     },
+    "transformers": {name: _flag(name) for name in TRANSFORMERS_CONTROLS},
 }
 
 
@@ -426,11 +468,13 @@ class _ProgressBar:
 
     unit: str
     quiet: bool
+    per_unit: int = 1
     bar: tqdm | None = field(default=None, init=False)
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         if self.quiet:
             return
+        done, total = (math.ceil(count / self.per_unit) for count in (done, total))
         if self.bar is None:
             from tqdm import tqdm
 
@@ -504,7 +548,8 @@ def _compose(options: argparse.Namespace) -> int:
     if "locked" in parameters:
         parameters["locked"] = [_span(text, music) for text in options.locked]
     began = time.perf_counter()
-    with _ProgressBar("edits" if options.technique == "ar-cnn" else "steps", options.quiet) as progress:
+    unit = {"ar-cnn": "edits", "transformers": "s of music"}.get(options.technique, "steps")
+    with _ProgressBar(unit, options.quiet, per_unit=studio.steps_per_second(options.technique)) as progress:
         composition = studio.compose(
             music,
             options.technique,
@@ -520,6 +565,8 @@ def _compose(options: argparse.Namespace) -> int:
         f"{composition.title}: {studio.counted(_pitched(music), 'note')} in, "
         f"{studio.counted(_pitched(composition), 'note')} out, seed {step.seed}, {seconds:.1f} s"
     )
+    if options.technique == "transformers":
+        print(_longer(music, composition))
     for told in composition.steps:
         if told is step or told.technique == "import":
             print("".join(f"Note: {remark}\n" for remark in told.remarks), end="")
@@ -531,13 +578,23 @@ def _compose(options: argparse.Namespace) -> int:
     return 0
 
 
+def _longer(music: Composition | Melody, extended: Composition) -> str:
+    from deepcomposer_lab.music.composition import as_composition
+
+    before = as_composition(music).seconds
+    if extended.seconds == before:
+        return f"It lasts {before:.1f} s, as before."
+    return f"Extended from {before:.1f} s to {extended.seconds:.1f} s"
+
+
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:
     """Return the technique's parameters as they were given, those of the GAN read from text."""
+    own = CONTROLS.get(options.technique, {})
     for technique, controls in CONTROLS.items():
-        strange = [flag for name, flag in controls.items() if name in options]
-        if strange and technique != options.technique:
+        strange = [flag for name, flag in controls.items() if name in options and name not in own]
+        if strange:
             raise CommandError(f"{strange[0]} is for {technique}, not for {options.technique}.")
-    given = {name: getattr(options, name) for name in CONTROLS.get(options.technique, {}) if name in options}
+    given = {name: getattr(options, name) for name in own if name in options}
     if "tracks" in given:
         given["tracks"] = [role.strip() for role in given["tracks"].split(",") if role.strip()]
     if "track_seeds" in given:

@@ -266,9 +266,15 @@ def _beat_at(piece: Composition, seconds: float) -> float:
 TECHNIQUES = {
     "ar-cnn": ("deepcomposer_lab.techniques.ar_cnn", "ARCNN", "autoregressive_cnn_bach"),
     "gan": ("deepcomposer_lab.techniques.gan", "GAN", "musegan_rock"),
+    "transformers": ("deepcomposer_lab.techniques.transformers", "Transformers", "transformer_xl_classical"),
 }
 
 Progress = Callable[[int, int], None]
+
+
+def steps_per_second(technique: str) -> int:
+    """Return how many steps of a technique's progress are a second of music; 1 where steps are edits or tracks."""
+    return 100 if technique == "transformers" else 1
 
 
 def compose(
@@ -287,7 +293,7 @@ def compose(
     music : Composition or Melody
         What to start from; a composition of an earlier run is as good as a melody.
     technique : str
-        "ar-cnn", which edits what there is, or "gan", which adds a band.
+        "ar-cnn", which edits what there is, "gan", which adds a band, or "transformers", which goes on where it ends.
     model : str, optional
         A trained model by name; the technique's own unless told otherwise.
     save : bool
@@ -298,7 +304,8 @@ def compose(
         The technique's own, under their public names, and `seed`; for "ar-cnn" also `keep_melody=True`,
         `locked=[Span(start, end)]`, `choir=True` and `avoid_parallels=False`, as `ARCNN.compose` tells; for "gan"
         `tracks=["drums", "bass"]`, `track_seeds={"drums": 5}`, `blend=(9, 0.5)`, `instruments={"bass": 32}`,
-        `keep_tracks=False` and `key="G minor"`, as `GAN.compose` tells.
+        `keep_tracks=False` and `key="G minor"`, as `GAN.compose` tells; for "transformers"
+        `track_extension_duration=30` and others, as `Transformers.extend` tells.
 
     Raises
     ------
@@ -309,11 +316,12 @@ def compose(
     """
     piece = as_composition(music)
     find_technique(technique)
-    with _Status(piece.title) as status:
+    with _Status(piece.title, seconds=steps_per_second(technique)) as status:
         loaded = _load_technique(technique, model or _own_model(technique))
         composition: Composition = loaded.compose(music, progress=progress or status.progress, **parameters)
         told = _kept_or_told(composition, piece) if save else ""
-        status.finish(f"Composed “{composition.title}” with {technique}.", told)
+        did = "Extended" if technique == "transformers" else "Composed"
+        status.finish(f"{did} “{composition.title}” with {technique}.", told)
     return composition
 
 
@@ -382,13 +390,14 @@ def _kept_or_told(composition: Composition, source: Composition) -> str:
 class _Status:
     """What a notebook shows while something runs: a bar, then one sentence. Elsewhere it shows nothing.
 
-    Plain HTML that is replaced in place: it needs no widget, and a saved notebook keeps the sentence alone.
+    Plain HTML that is replaced in place: it needs no widget, and a saved notebook keeps the sentence alone. Where so
+    many steps are a second of music, it counts seconds.
     """
 
     _SECONDS_BETWEEN_UPDATES = 0.1
 
-    def __init__(self, title: str, first: str = "Loading the model …") -> None:
-        self.title, self.first, self.handle, self.shown_at = title, first, None, 0.0
+    def __init__(self, title: str, first: str = "Loading the model …", seconds: int = 1) -> None:
+        self.title, self.first, self.seconds, self.handle, self.shown_at = title, first, seconds, None, 0.0
 
     def __enter__(self) -> _Status:
         if _is_notebook():
@@ -408,7 +417,10 @@ class _Status:
             return
         self.shown_at = now
         bar = f'<progress max="{total}" value="{done}" aria-label="Composing"></progress> '
-        self.handle.update(self._bundle(f"Composing: step {done} of at most {total}", bar), raw=True)
+        words = f"Composing: step {done} of at most {total}"
+        if self.seconds > 1:
+            words = f"Composing: {done / self.seconds:.1f} of {total / self.seconds:g} seconds"
+        self.handle.update(self._bundle(words, bar), raw=True)
 
     def finish(self, *sentences: str) -> None:
         """Replace the bar by sentences."""

@@ -538,7 +538,7 @@ class TestCompose:
     def test_an_unknown_technique_is_named_with_those_there_are(self):
         with pytest.raises(ValueError, match=r"'arcnn'.*'ar-cnn'"):
             studio.compose(MELODY, "arcnn")
-        with pytest.raises(TypeError, match=r"text such as 'ar-cnn', 'gan'; got a list"):
+        with pytest.raises(TypeError, match=r"text such as 'ar-cnn', 'gan', 'transformers'; got a list"):
             studio.compose(MELODY, ["ar-cnn"])
 
     def test_a_path_is_no_music(self):
@@ -589,6 +589,33 @@ class TestComposeWithAGAN:
     def test_its_table_leads_to_its_technique(self):
         module, name, _ = studio.TECHNIQUES["gan"]
         assert getattr(__import__(module, fromlist=[name]), name).name == "gan"
+
+
+class TestComposeWithATransformer:
+    def test_it_goes_on_where_the_piece_ends(self, notebook):
+        made = studio.compose(MELODY, "transformers", seed=3, track_extension_duration=4)
+        [track] = made.tracks
+        assert [note for note in track.notes if note.onset < 4] == list(MELODY.notes)
+        assert len(track.notes) > len(MELODY)
+        assert made.steps[0].model == "transformer_xl_classical"
+        saved = library.open_composition(library.list_compositions()[0].id)
+        assert (saved.tracks, saved.steps) == (made.tracks, made.steps)
+        told = [bundle["text/plain"] for bundle in notebook[0]]
+        assert told[0] == "Loading the model …"
+        assert re.fullmatch(r"Composing: \d\.\d of 4 seconds", told[1])
+        assert told[-1].startswith("Extended “Three notes” with transformers.")
+
+    def test_its_table_leads_to_its_technique(self):
+        module, name, model = studio.TECHNIQUES["transformers"]
+        technique = getattr(__import__(module, fromlist=[name]), name)
+        assert technique.name == "transformers"
+        assert technique.from_pretrained(model).model.card.name == model
+
+    def test_without_any_model_it_is_said(self, monkeypatch, tmp_path):
+        studio._load_technique.cache_clear()
+        monkeypatch.setattr("deepcomposer_lab.models.registry.MODELS_DIRECTORY", tmp_path)
+        with pytest.raises(ValueError, match="no model of the technique 'transformers' is installed yet"):
+            studio.compose(MELODY, "transformers")
 
 
 class TestExport:

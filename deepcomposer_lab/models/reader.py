@@ -21,6 +21,7 @@ from deepcomposer_lab.models.likelihood import context_of
 from deepcomposer_lab.networks.transformer_xl import Context, TransformerXL
 
 ROOM = 1024  # tokens that a new reader has room for; it grows
+AT_ONCE = 512  # tokens of a long prompt that are read side by side: each looks at all of these and their memory
 
 
 class Reader:
@@ -55,8 +56,11 @@ class Reader:
             self.grammar.said(token)
             contexts.append((self.grammar.time, self.grammar.position, self.grammar.part, self.grammar.metre))
         self.tokens += tokens
-        context = Context(*torch.tensor(contexts).T[:, None])  # each (1, T)
-        logits = self.network.extend(tokens=torch.tensor([list(tokens)]), context=context, cache=self.cache)
+        columns, ids = torch.tensor(contexts).T[:, None], torch.tensor([list(tokens)])  # (4, 1, T), (1, T)
+        for begin in range(0, len(tokens), AT_ONCE):
+            part = slice(begin, begin + AT_ONCE)
+            context = Context(*columns[:, :, part])
+            logits = self.network.extend(tokens=ids[:, part], context=context, cache=self.cache)
         return logits.numpy()
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import sys
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from deepcomposer_lab.music.span import Span
 
 PROGRAM = "deepcomposer-lab"
-BENCHMARKS = ("ar-cnn", "gan")
+BENCHMARKS = ("ar-cnn", "gan", "transformers")
 START_PAGE = "00_start_here.ipynb"
 
 EXIT_ERROR = 2
@@ -183,30 +182,16 @@ def _add_compose(command: Callable[..., _Parser]) -> None:
     )
     parser.add_argument("--no-save", action="store_true", help="keep nothing in the library")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    _add_shared_controls(parser)
     _add_ar_cnn_controls(parser)
     _add_gan_controls(parser)
-    _add_numbers(parser.add_argument_group("parameters of transformers"), TRANSFORMERS_CONTROLS)
-
-
-def _add_numbers(controls: Any, described: Mapping[str, tuple[str, str]]) -> None:
-    """Add options whose text goes on as it is: the technique knows the ranges, and says so."""
-    for name, (metavar, help) in described.items():
-        if name not in SHARED_CONTROLS:
-            controls.add_argument(_flag(name), metavar=metavar, default=argparse.SUPPRESS, help=help)
-
-
-def _add_shared_controls(parser: argparse.ArgumentParser) -> None:
-    controls = parser.add_argument_group(f"parameters of {' and '.join(SHARED_CONTROLS['creative_risk'])}")
-    for name, described in SHARED_CONTROLS.items():
-        metavar = next(iter(described.values()))[name][0]
-        help = "; ".join(f"{technique}: {texts[name][1]}" for technique, texts in described.items())
-        controls.add_argument(_flag(name), metavar=metavar, default=argparse.SUPPRESS, help=help)
+    _add_transformers_controls(parser)
 
 
 def _add_ar_cnn_controls(parser: argparse.ArgumentParser) -> None:
     controls = parser.add_argument_group("parameters of ar-cnn")
-    _add_numbers(controls, AR_CNN_CONTROLS)
+    for name, (metavar, help) in AR_CNN_CONTROLS.items():
+        # Text goes on as it is: the technique knows the ranges, and says so.
+        controls.add_argument(_flag(name), metavar=metavar, default=argparse.SUPPRESS, help=help)
     suppressed: dict[str, Any] = {"default": argparse.SUPPRESS}  # what is not given is left to the technique
     controls.add_argument(
         "--keep-melody", action="store_true", help="leave every note of the melody as it is", **suppressed
@@ -262,6 +247,12 @@ def _add_gan_controls(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_transformers_controls(parser: argparse.ArgumentParser) -> None:
+    controls = parser.add_argument_group("parameters of transformers", "--creative-risk too, 0.5-2 (default 1)")
+    for name, (metavar, help) in TRANSFORMERS_CONTROLS.items():
+        controls.add_argument(_flag(name), metavar=metavar, default=argparse.SUPPRESS, help=help)
+
+
 # The names of the techniques' parameters, so that --help need not load torch to print them.
 AR_CNN_CONTROLS = {
     "max_notes_to_remove": ("PERCENT", "0-100 %% of the input's notes may go (default 20)"),
@@ -270,29 +261,15 @@ AR_CNN_CONTROLS = {
     "creative_risk": ("RISK", "0.5-6, the softmax temperature (default 1)"),
 }
 TRANSFORMERS_CONTROLS = {
-    "sampling_technique": (
-        "NAME",
-        "one of top_k, nucleus, random: which unlikely tokens are never drawn: all but the k likeliest, those outside "
-        "the nucleus, or none (default nucleus)",
-    ),
+    "sampling_technique": ("NAME", "nucleus, top_k or random: which unlikely tokens are never drawn (default nucleus)"),
     "sampling_threshold": (
         "SHARE",
-        "0.001-1, nucleus: the probability kept; top_k: the share of the vocabulary. Less is safer, and repeats more "
-        "(default 0.95)",
+        "up to 1: the probability, of top_k the vocabulary, that is kept (default 0.95)",
     ),
-    "creative_risk": (
-        "RISK",
-        "0.5-2, the temperature: below 1 likely tokens become likelier, above 1 unlikely ones do (default 1)",
-    ),
-    "input_duration": ("SECONDS", "1-60 seconds, how much of the input's end the model hears (default 20)"),
-    "track_extension_duration": ("SECONDS", "0-30 seconds, how much is composed (default 15)"),
-    "maximum_rest_time": ("SECONDS", "0.5-5 seconds, the longest silence (default 1)"),
-    "maximum_note_length": ("SECONDS", "0.5-8 seconds, the longest note (default 3)"),
-}
-
-# What several techniques take under one name, each with its own range.
-SHARED_CONTROLS: dict[str, dict[str, Mapping[str, tuple[str, str]]]] = {
-    "creative_risk": {"ar-cnn": AR_CNN_CONTROLS, "transformers": TRANSFORMERS_CONTROLS},
+    "input_duration": ("SECONDS", "1-60: how much of the input's end the model hears (default 20)"),
+    "track_extension_duration": ("SECONDS", "0-30: how much is composed (default 15)"),
+    "maximum_rest_time": ("SECONDS", "0.5-5: the longest silence (default 1)"),
+    "maximum_note_length": ("SECONDS", "0.5-8: the longest note (default 3)"),
 }
 
 
@@ -313,7 +290,7 @@ CONTROLS = {
         "key": "--key",
         "keep_tracks": "--only-melody",
     },
-    "transformers": {name: _flag(name) for name in TRANSFORMERS_CONTROLS},
+    "transformers": {name: _flag(name) for name in (*TRANSFORMERS_CONTROLS, "creative_risk")},
 }
 
 
@@ -355,7 +332,7 @@ def _add_train(command: Callable[..., _Parser]) -> None:
 def _add_benchmark(command: Callable[..., _Parser]) -> None:
     parser = command("benchmark", _benchmark, "measure a technique on pieces it never saw, beside floors")
     parser.add_argument("technique", metavar="TECHNIQUE", help=f"one of: {', '.join(BENCHMARKS)}")
-    parser.add_argument("--quick", action="store_true", help="few pieces: under a minute")
+    parser.add_argument("--quick", action="store_true", help="few pieces: about a minute")
     parser.add_argument("--json", metavar="FILE", help="also write the figures as one flat object")
     parser.add_argument("--jsb", metavar="FILE", help="read the test pieces from the public Jsb16thSeparated.npz")
     parser.add_argument("--model", help="a trained model of that technique (default: its own; of gan, every one)")
@@ -368,7 +345,7 @@ def _add_benchmark(command: Callable[..., _Parser]) -> None:
     parser.add_argument(
         "--keep",
         action="store_true",
-        help="with --model, keep a GAN's figures in the package: for where its data is not",
+        help="keep the figures in the package, for where the data is not: gan --model NAME, transformers --jsb FILE",
     )
     trained = parser.add_argument_group("networks that are trained for the comparison, and kept as a file of figures")
     trained.add_argument(
@@ -468,13 +445,11 @@ class _ProgressBar:
 
     unit: str
     quiet: bool
-    per_unit: int = 1
     bar: tqdm | None = field(default=None, init=False)
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         if self.quiet:
             return
-        done, total = (math.ceil(count / self.per_unit) for count in (done, total))
         if self.bar is None:
             from tqdm import tqdm
 
@@ -535,6 +510,9 @@ def _start_page() -> Path:
     raise CommandError(f"the notebooks are not here; run this in the folder that holds {START_PAGE}.")
 
 
+_UNITS = {"ar-cnn": "edits", "gan": "steps", "transformers": "seconds of music"}
+
+
 def _compose(options: argparse.Namespace) -> int:
     """Read, compose, keep, export; whatever can be refused is refused before the network is loaded."""
     studio.find_technique(options.technique)
@@ -548,8 +526,7 @@ def _compose(options: argparse.Namespace) -> int:
     if "locked" in parameters:
         parameters["locked"] = [_span(text, music) for text in options.locked]
     began = time.perf_counter()
-    unit = {"ar-cnn": "edits", "transformers": "s of music"}.get(options.technique, "steps")
-    with _ProgressBar(unit, options.quiet, per_unit=studio.steps_per_second(options.technique)) as progress:
+    with _ProgressBar(_UNITS[options.technique], options.quiet) as progress:
         composition = studio.compose(
             music,
             options.technique,
@@ -565,8 +542,6 @@ def _compose(options: argparse.Namespace) -> int:
         f"{composition.title}: {studio.counted(_pitched(music), 'note')} in, "
         f"{studio.counted(_pitched(composition), 'note')} out, seed {step.seed}, {seconds:.1f} s"
     )
-    if options.technique == "transformers":
-        print(_longer(music, composition))
     for told in composition.steps:
         if told is step or told.technique == "import":
             print("".join(f"Note: {remark}\n" for remark in told.remarks), end="")
@@ -576,15 +551,6 @@ def _compose(options: argparse.Namespace) -> int:
         saved = studio.keep(composition, music)
         print(f"Saved as {saved.id} in {saved.path.parent}")
     return 0
-
-
-def _longer(music: Composition | Melody, extended: Composition) -> str:
-    from deepcomposer_lab.music.composition import as_composition
-
-    before = as_composition(music).seconds
-    if extended.seconds == before:
-        return f"It lasts {before:.1f} s, as before."
-    return f"Extended from {before:.1f} s to {extended.seconds:.1f} s"
 
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:
@@ -836,16 +802,25 @@ def _benchmark(options: argparse.Namespace) -> int:
     jsb = None if options.jsb is None else Path(options.jsb)
     if jsb is not None and not jsb.is_file():
         raise CommandError(f"there is no file {options.jsb!r}.")
-    if options.technique == "gan" and (jsb is not None or options.architectures):
-        raise CommandError("--jsb and --architectures are for the benchmark of ar-cnn.")
-    if options.technique == "ar-cnn" and options.folds:
+    if options.technique == "gan" and jsb is not None:
+        raise CommandError("--jsb is for the benchmarks of ar-cnn and transformers.")
+    if options.technique != "ar-cnn" and options.architectures:
+        raise CommandError("--architectures is for the benchmark of ar-cnn.")
+    if options.technique != "gan" and options.folds:
         raise CommandError("--folds is for the benchmark of gan.")
+    if options.technique == "transformers" and options.train_original:
+        raise CommandError("--train-original is for the benchmarks of ar-cnn and gan.")
     if options.split != "test" and (options.technique != "gan" or options.keep):
         raise CommandError(
             "--split validation is for the benchmark of gan, whose figures on test songs alone are kept."
         )
-    if options.keep and (options.technique != "gan" or options.model is None or options.quick):
-        raise CommandError("--keep is for the whole benchmark of one GAN: benchmark gan --model NAME --keep.")
+    one_gan = options.technique == "gan" and options.model is not None
+    transformer = options.technique == "transformers" and jsb is not None
+    if options.keep and (options.quick or not (one_gan or transformer)):
+        raise CommandError(
+            "--keep is for the whole benchmark of one GAN, benchmark gan --model NAME --keep, or of a Transformer, "
+            "benchmark transformers --jsb FILE --keep."
+        )
     if options.keep:
         from deepcomposer_lab.benchmarks.records import FOLDER
 
@@ -865,9 +840,9 @@ def _benchmark(options: argparse.Namespace) -> int:
 def _benchmark_models(options: argparse.Namespace, jsb: Path | None) -> Mapping[str, float]:
     """Measure trained models and print the table."""
     lines: list[str] = []
-    gan = options.technique == "gan"
-    with _ProgressBar("models" if gan else "parts", quiet=False) as progress:
-        if gan:
+    chosen = {} if options.model is None else {"model": options.model}
+    with _ProgressBar("models" if options.technique == "gan" else "parts", quiet=False) as progress:
+        if options.technique == "gan":
             from deepcomposer_lab.benchmarks import gan as gans
 
             figures = gans.run(
@@ -879,10 +854,15 @@ def _benchmark_models(options: argparse.Namespace, jsb: Path | None) -> Mapping[
                 split=options.split,
                 kept=options.keep,
             )
+        elif options.technique == "transformers":
+            from deepcomposer_lab.benchmarks import transformers
+
+            figures = transformers.run(
+                quick=options.quick, jsb=jsb, report=lines.append, progress=progress, kept=options.keep, **chosen
+            )
         else:
             from deepcomposer_lab.benchmarks import ar_cnn
 
-            chosen = {} if options.model is None else {"model": options.model}
             figures = ar_cnn.run(quick=options.quick, jsb=jsb, report=lines.append, progress=progress, **chosen)
     print("\n".join(lines))
     return figures

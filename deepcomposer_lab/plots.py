@@ -45,13 +45,16 @@ _TRACK_PATTERNS = ("", "/", ".", "-", "\\")  # plotly's names: solid, rising lin
 _TRACK_SHAPES = "●■▲◆▼"
 _DRUM_PATTERN, _DRUM_SHAPE = "|", "✚"
 _KEPT_OPACITY = 0.28
-_ON_NOTE = "#ffffff"  # every hue above has 3:1 to it
+ON_NOTE = "#ffffff"
+"""What is written on a note; every hue above has 3:1 to it."""
+
+BARS_AT_ONCE = 16
+"""Of a longer piece, the first ones are shown, and the rest scrolls under the same ruler."""
 
 _GAP = 0.06  # beats
 
 _BLACK_KEYS = frozenset((1, 3, 6, 8, 10))
 _BEAT_LINES_LIMIT = 1_500  # beyond, beat lines would be closer than a pixel
-_BARS_AT_ONCE = 16  # of a longer piece, the first ones are shown, and the rest scrolls under the same ruler
 _PIXELS_A_PITCH, _LEAST_PITCHES, _MOST_PIXELS = 14, 12, 520
 _PIXELS_ABOVE, _PIXELS_BELOW = 84, 46  # title, what was changed and legend; axis
 
@@ -112,8 +115,8 @@ def piano_roll(*music: Composition | Melody, title: str | None = None) -> go.Fig
         _draw_track(figure, track, style, ruler, parts, group=f"track {index}")
     if changes:
         _draw_removed(figure, changes, ruler)
-    _lay_out(figure, _pitches(last, changes), ruler)
-    figure.update_layout(title=_title(title or last.title, changes))
+    lay_out(figure, _pitches(last, changes), ruler)
+    figure.update_layout(title=title_of(title or last.title, changes))
     return figure
 
 
@@ -236,7 +239,7 @@ class Ruler:
             position += metre.bar_beats - self._piece.pickup
         counted = position * metre.denominator / 4 + 1
         unit = {1: "whole", 2: "half", 4: "", 8: "eighth", 16: "sixteenth"}.get(metre.denominator, str(metre))
-        return f"bar {index + self.first_number}, beat {_number(counted)} of {metre.numerator}" + (
+        return f"bar {index + self.first_number}, beat {in_digits(counted)} of {metre.numerator}" + (
             f" ({unit}s)" if unit else ""
         )
 
@@ -256,7 +259,8 @@ class Ruler:
         return found
 
 
-def _number(value: float) -> str:
+def in_digits(value: float) -> str:
+    """Return a number with two digits after the point at most: "1.5", "2"."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
@@ -298,7 +302,7 @@ def _draw_track(
         if not notes:
             continue
         figure.add_trace(
-            _bars(
+            note_bars(
                 notes,
                 track,
                 name=f"{style.shape} {escape(track.name, quote=False)}",
@@ -317,19 +321,19 @@ def _draw_track(
 def _filling(style: _Style, is_pale: bool) -> dict:
     """Return plotly's marker for a track's notes; the outline in full hue holds the contrast of pale ones."""
     return {
-        "color": _with_opacity(style.colour, _KEPT_OPACITY if is_pale else 1),
+        "color": with_opacity(style.colour, _KEPT_OPACITY if is_pale else 1),
         "line": {"color": style.colour, "width": 1 if is_pale else 0},
         "pattern": {
             "shape": style.pattern,
             "fillmode": "overlay",
-            "fgcolor": style.colour if is_pale else _with_opacity(_ON_NOTE, 0.6),
+            "fgcolor": style.colour if is_pale else with_opacity(ON_NOTE, 0.6),
             "size": 5,
             "solidity": 0.25,
         },
     }
 
 
-def _bars(notes: Sequence[Note], track: Track, **settings: object) -> go.Bar:
+def note_bars(notes: Sequence[Note], track: Track, **settings: object) -> go.Bar:
     """Return one rectangle a note, most of a semitone high and a hair short, so that repeated notes stay apart."""
     return go.Bar(
         orientation="h",
@@ -345,7 +349,7 @@ def _bars(notes: Sequence[Note], track: Track, **settings: object) -> go.Bar:
 def _plus_signs(notes: Sequence[Note], track: Track, style: _Style, group: str) -> go.Bar:
     """Return the plain heads of added notes, each with a plus sign; a pattern behind it would hide the sign."""
     heads = [Note(note.onset, note.pitch, min(note.duration, 0.5), note.velocity) for note in notes]
-    return _bars(
+    return note_bars(
         heads,
         track,
         name="added",
@@ -358,7 +362,7 @@ def _plus_signs(notes: Sequence[Note], track: Track, style: _Style, group: str) 
         insidetextanchor="middle",
         constraintext="none",
         textangle=0,
-        textfont={"color": _ON_NOTE, "size": 14},
+        textfont={"color": ON_NOTE, "size": 14},
     )
 
 
@@ -384,7 +388,7 @@ def _draw_removed(figure: go.Figure, changes: Changes, ruler: Ruler) -> None:
             )
         )
         figure.add_trace(
-            _bars(
+            note_bars(
                 notes,
                 Track(is_drum=is_drum),
                 name="removed",
@@ -411,7 +415,7 @@ def _struck_outlines(notes: Iterable[Note]) -> tuple[list[float | None], list[fl
 
 def _hover(note: Note, track: Track, ruler: Ruler, state: str) -> str:
     name = DRUM_NAMES.get(note.pitch, f"Drum {note.pitch}") if track.is_drum else pitch_name(note.pitch)
-    length = "1 beat" if note.duration == 1 else f"{_number(note.duration)} beats"
+    length = "1 beat" if note.duration == 1 else f"{in_digits(note.duration)} beats"
     lines = [
         f"<b>{name}</b> {escape(track.name, quote=False)}{f', {state}' if state else ''}",
         ruler.describe(note.onset),
@@ -434,7 +438,16 @@ def _pitches(last: Composition, changes: Changes | None) -> dict[bool, list[int]
     }
 
 
-def _lay_out(figure: go.Figure, pitches: dict[bool, list[int]], ruler: Ruler) -> None:
+def lay_out(figure: go.Figure, pitches: dict[bool, list[int]], ruler: Ruler) -> None:
+    """Give a piano roll its axes, size and colours.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+    pitches : dict of bool to list of int
+        What is drawn, ascending: tones under False, drums under True.
+    ruler : Ruler
+    """
     tones, drums = pitches[False], pitches[True]
     lanes = _lane_range(tones) if tones else None
     drum_lanes = (drums[0] - 1.0, drums[-1] + 1.0) if drums else None
@@ -462,7 +475,7 @@ def _lay_out(figure: go.Figure, pitches: dict[bool, list[int]], ruler: Ruler) ->
     if drum_lanes:
         figure.update_layout(
             yaxis2={
-                **_LANE_AXIS,
+                **LANE_AXIS,
                 "range": drum_lanes,
                 "domain": (0.0, share),
                 "tickvals": drums,
@@ -477,7 +490,8 @@ def _legend(names: int) -> dict:
     return {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0} if names <= 7 else {"orientation": "v"}
 
 
-_LANE_AXIS = {"showgrid": False, "zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
+LANE_AXIS = {"showgrid": False, "zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
+"""An axis across music: it stays where it is when time is dragged."""
 
 
 def _lane_range(tones: Sequence[int]) -> tuple[float, float]:
@@ -488,11 +502,11 @@ def _lane_range(tones: Sequence[int]) -> tuple[float, float]:
 
 def _time_axis(ruler: Ruler, anchor: str) -> dict:
     numbers = [index + ruler.first_number for index in range(len(ruler.starts))]
-    is_longer = len(ruler.starts) > _BARS_AT_ONCE
-    title = f"bar (drag sideways for bars {numbers[_BARS_AT_ONCE]}–{numbers[-1]})" if is_longer else "bar"
+    is_longer = len(ruler.starts) > BARS_AT_ONCE
+    title = f"bar (drag sideways for bars {numbers[BARS_AT_ONCE]}–{numbers[-1]})" if is_longer else "bar"
     return {
         "anchor": anchor,
-        "range": (0, ruler.starts[_BARS_AT_ONCE] if is_longer else ruler.end),
+        "range": (0, ruler.starts[BARS_AT_ONCE] if is_longer else ruler.end),
         "tickvals": ruler.starts,
         "ticktext": [str(number) for number in numbers],
         "tickangle": 0,
@@ -514,7 +528,7 @@ def _pitch_axis(lanes: tuple[float, float], domain: tuple[float, float]) -> dict
     if len(shown) > 50:
         named = [pitch for pitch in whites if pitch % 12 == 0]
     return {
-        **_LANE_AXIS,
+        **LANE_AXIS,
         "range": lanes,
         "domain": domain,
         "tickvals": named,
@@ -541,7 +555,8 @@ def _black_key(pitch: int) -> dict:
     }
 
 
-def _title(text: str, changes: Changes | None) -> dict:
+def title_of(text: str, changes: Changes | None = None) -> dict:
+    """Return plotly's title, with what was changed beneath it."""
     title: dict = {"text": escape(text, quote=False), "font": {"size": 16}}
     title |= {"x": 0, "xref": "paper", "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 12}}
     if changes:
@@ -553,7 +568,7 @@ def _empty_figure(title: str) -> go.Figure:
     return go.Figure(
         layout={
             "template": "none",
-            "title": _title(title, None),
+            "title": title_of(title),
             "font": {"color": INK},
             "height": 160,
             "paper_bgcolor": "rgba(0,0,0,0)",
@@ -569,7 +584,8 @@ def _count(notes: int) -> str:
     return "1 note" if notes == 1 else f"{notes} notes"
 
 
-def _with_opacity(colour: str, opacity: float) -> str:
+def with_opacity(colour: str, opacity: float) -> str:
+    """Return "#rrggbb" as a colour that lets the ground through."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return colour if opacity == 1 else f"rgba({red},{green},{blue},{opacity})"
 
@@ -640,7 +656,7 @@ def _still_note(box: tuple[float, float, float], colour: str, *, is_added: bool)
     if not is_added or width < 8:
         return note
     plus = f"M{left + 2:.1f} {top + 4}h4M{left + 4:.1f} {top + 2}v4"
-    return f'{note}<path d="{plus}" stroke="{_ON_NOTE}" stroke-width="1.2"/>'
+    return f'{note}<path d="{plus}" stroke="{ON_NOTE}" stroke-width="1.2"/>'
 
 
 def _still_removed(box: tuple[float, float, float]) -> str:
@@ -725,9 +741,9 @@ def doubts(music: Composition | Melody, opinions: Sequence[Opinion], *, title: s
     pitches = _pitches(piece, None)
     signs = (opinion.note.pitch + 1 for opinion in most_doubted(opinions))  # room for a triangle above the highest note
     pitches[False] = sorted({*pitches[False], *signs, *(rather.pitch for rather in _rathers(opinions))})
-    _lay_out(figure, pitches, ruler)
+    lay_out(figure, pitches, ruler)
     figure.update_layout(
-        title=_title(title or piece.title, None) | {"subtitle": {"text": "How out of place a model finds every note"}},
+        title=title_of(title or piece.title) | {"subtitle": {"text": "How out of place a model finds every note"}},
         coloraxis={
             "cmin": 0,
             "cmax": 1,
@@ -750,7 +766,7 @@ def opinion_in_words(opinion: Opinion, ruler: Ruler) -> str:
         return words
     length = opinion.rather.duration
     same = abs(length - opinion.note.duration) < 1e-6
-    lasting = "" if same else f" for {_number(length)} beat{'' if length == 1 else 's'}"
+    lasting = "" if same else f" for {in_digits(length)} beat{'' if length == 1 else 's'}"
     return f"{words}; would rather hear {opinion.rather.name}{lasting}, {percent(opinion.rather_probability)}"
 
 
@@ -771,7 +787,7 @@ def _draw_doubted(figure: go.Figure, track: Track, opinions: Sequence[Opinion], 
         return
     words = [f"<b>{escape(track.name, quote=False)}</b><br>{opinion_in_words(opinion, ruler)}" for opinion in opinions]
     figure.add_trace(
-        _bars(
+        note_bars(
             [opinion.note for opinion in opinions],
             track,
             name=escape(track.name, quote=False),
@@ -817,7 +833,7 @@ def _draw_rathers(figure: go.Figure, opinions: Sequence[Opinion], piece: Composi
         )
     )
     figure.add_trace(
-        _bars(
+        note_bars(
             _rathers(wished),
             Track(),
             name="would rather hear",
@@ -862,7 +878,7 @@ def _draw_signs(figure: go.Figure, doubted: Sequence[Opinion]) -> None:
             marker={"symbol": "triangle-down", "size": 22, "color": DOUBT_SCALE[-1], "opacity": 1},
             text=[f"<b>{place}</b>" for place in range(1, len(doubted) + 1)],
             textposition="middle center",
-            textfont={"color": _ON_NOTE, "size": 11},
+            textfont={"color": ON_NOTE, "size": 11},
             name="most doubted",
             legendgroup="doubted",
             hoverinfo="skip",
@@ -996,7 +1012,7 @@ def feature_maps(
         margin={"l": 16, "r": 16, "t": 72, "b": 28},
         hoverlabel={"align": "left"},
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": INK, "activecolor": TRACK_COLOURS[0]},
-        title=_title(title, None)
+        title=title_of(title)
         | {
             "subtitle": {
                 "text": "Each small picture is one channel: time to the right, pitch upwards; full colour is strongest"
@@ -1121,7 +1137,7 @@ class _Panels:
         octaves = [row for row in range(rows) if (lowest_pitch + row) % 12 == 0]
         named = [pitch_name(lowest_pitch + row) for row in octaves]
         axis = {"visible": True, "tickvals": octaves, "ticktext": named, "ticks": "", "ticklabelstandoff": 3}
-        self.figure.update_layout({f"yaxis{self.count}": {**_LANE_AXIS, **axis}})
+        self.figure.update_layout({f"yaxis{self.count}": {**LANE_AXIS, **axis}})
 
     def say(self, row: int, column: int, words: str) -> None:
         """Write a heading over a panel."""
@@ -1173,7 +1189,7 @@ def sketch(piece: Composition, among: Sequence[Composition] = ()) -> str:
         if style.pattern in _FILLS:
             patterns.append(
                 f'<pattern id="{_pattern_name(style)}" width="6" height="6" patternUnits="userSpaceOnUse">'
-                f'<path d="{_FILLS[style.pattern]}" stroke="{_ON_NOTE}" stroke-opacity=".6" stroke-width="1.2"/>'
+                f'<path d="{_FILLS[style.pattern]}" stroke="{ON_NOTE}" stroke-opacity=".6" stroke-width="1.2"/>'
                 "</pattern>"
             )
     # The first track comes last: what a person played lies on top.
@@ -1352,7 +1368,7 @@ class TrainingCurves:
             low, high = self.band[name]
             figure.add_shape(
                 type="rect", layer="below", xref=f"{axes[0]} domain", yref=axes[1], x0=0, x1=1, y0=low, y1=high,
-                fillcolor=_with_opacity(DATA_COLOUR, 0.28), line={"color": DATA_COLOUR, "width": 1},
+                fillcolor=with_opacity(DATA_COLOUR, 0.28), line={"color": DATA_COLOUR, "width": 1},
             )  # fmt: skip
         self._curve(figure, "", name, axes)
         self._say(figure, left, top - 6, self._panel_words(name, ((), ())))

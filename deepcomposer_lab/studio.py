@@ -13,8 +13,9 @@ import sys
 import time
 import warnings
 import weakref
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from html import escape
 from pathlib import Path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from deepcomposer_lab.doctor import Check
     from deepcomposer_lab.library import SavedComposition
     from deepcomposer_lab.plots import Ruler, TrainingCurves
+    from deepcomposer_lab.techniques.transformers import Transformers
     from deepcomposer_lab.widgets.edit_scrubber import EditHistory, EditScrubber, Opinions, RollNote, Sound
     from deepcomposer_lab.widgets.training_monitor import TrainingMonitor
 
@@ -50,19 +52,21 @@ class Picture:
         To change, or to save: `picture.figure.write_html("roll.html")`.
     sentences : tuple of str
         What stands beneath: the piece in numbers, what was changed, and what the last technique remarks.
+    table : str
+        The picture in words, for a terminal; "" where the sentences say it all.
     """
 
-    def __init__(self, figure: Figure, sentences: Sequence[str]) -> None:
-        self.figure, self.sentences = figure, tuple(sentences)
+    def __init__(self, figure: Figure, sentences: Sequence[str], *, table: str = "", html: str = "") -> None:
+        self.figure, self.sentences, self.table, self._html = figure, tuple(sentences), table, html
 
     def __repr__(self) -> str:
-        return "\n".join(self.sentences)
+        return "\n".join([*self.sentences, *filter(None, [self.table])])
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
         display(_plotly_bundle(self.figure, self.sentences[0]), raw=True)
-        display({"text/plain": repr(self), "text/html": _paragraphs(self.sentences)}, raw=True)
+        display({"text/plain": repr(self), "text/html": _paragraphs(self.sentences) + self._html}, raw=True)
 
 
 def show(*music: Composition | Melody, title: str | None = None) -> Picture:
@@ -272,11 +276,6 @@ TECHNIQUES = {
 Progress = Callable[[int, int], None]
 
 
-def steps_per_second(technique: str) -> int:
-    """Return how many steps of a technique's progress are a second of music; 1 where steps are edits or tracks."""
-    return 100 if technique == "transformers" else 1
-
-
 def compose(
     music: Composition | Melody,
     technique: str = "ar-cnn",
@@ -305,7 +304,7 @@ def compose(
         `locked=[Span(start, end)]`, `choir=True` and `avoid_parallels=False`, as `ARCNN.compose` tells; for "gan"
         `tracks=["drums", "bass"]`, `track_seeds={"drums": 5}`, `blend=(9, 0.5)`, `instruments={"bass": 32}`,
         `keep_tracks=False` and `key="G minor"`, as `GAN.compose` tells; for "transformers"
-        `track_extension_duration=30` and others, as `Transformers.extend` tells.
+        `track_extension_duration=30`, `creative_risk=1.2` and more, as `Transformers.extend` tells.
 
     Raises
     ------
@@ -316,12 +315,11 @@ def compose(
     """
     piece = as_composition(music)
     find_technique(technique)
-    with _Status(piece.title, seconds=steps_per_second(technique)) as status:
+    with _Status(piece.title) as status:
         loaded = _load_technique(technique, model or _own_model(technique))
         composition: Composition = loaded.compose(music, progress=progress or status.progress, **parameters)
         told = _kept_or_told(composition, piece) if save else ""
-        did = "Extended" if technique == "transformers" else "Composed"
-        status.finish(f"{did} “{composition.title}” with {technique}.", told)
+        status.finish(f"Composed “{composition.title}” with {technique}.", told)
     return composition
 
 
@@ -390,14 +388,13 @@ def _kept_or_told(composition: Composition, source: Composition) -> str:
 class _Status:
     """What a notebook shows while something runs: a bar, then one sentence. Elsewhere it shows nothing.
 
-    Plain HTML that is replaced in place: it needs no widget, and a saved notebook keeps the sentence alone. Where so
-    many steps are a second of music, it counts seconds.
+    Plain HTML that is replaced in place: it needs no widget, and a saved notebook keeps the sentence alone.
     """
 
     _SECONDS_BETWEEN_UPDATES = 0.1
 
-    def __init__(self, title: str, first: str = "Loading the model …", seconds: int = 1) -> None:
-        self.title, self.first, self.seconds, self.handle, self.shown_at = title, first, seconds, None, 0.0
+    def __init__(self, title: str, first: str = "Loading the model …") -> None:
+        self.title, self.first, self.handle, self.shown_at = title, first, None, 0.0
 
     def __enter__(self) -> _Status:
         if _is_notebook():
@@ -417,10 +414,7 @@ class _Status:
             return
         self.shown_at = now
         bar = f'<progress max="{total}" value="{done}" aria-label="Composing"></progress> '
-        words = f"Composing: step {done} of at most {total}"
-        if self.seconds > 1:
-            words = f"Composing: {done / self.seconds:.1f} of {total / self.seconds:g} seconds"
-        self.handle.update(self._bundle(words, bar), raw=True)
+        self.handle.update(self._bundle(f"Composing: step {done} of at most {total}", bar), raw=True)
 
     def finish(self, *sentences: str) -> None:
         """Replace the bar by sentences."""
@@ -551,7 +545,6 @@ def _notes_by_edit(piece: Composition, edits: Sequence[Any]) -> tuple[list[RollN
     A note of the input that is removed and comes back is two notes here, one after the other.
     """
     from collections import defaultdict
-    from dataclasses import replace
 
     from deepcomposer_lab.widgets.edit_scrubber import RollNote
 
@@ -754,6 +747,241 @@ def _add_probabilities(technique: Any, finest: Any, notes: Sequence[tuple[int, i
     for first, row, _ in notes:
         added[row, first] = 0
     return added
+
+
+_BARS_EXPLAINED, _NOTES_EXPLAINED = 8, 100
+
+
+def explain_tokens(music: Composition | Melody, encoding: str = "beat") -> Picture:
+    """Return a picture of music with the tokens that tell it beneath: those of a note in its colour, with its number.
+
+    Parameters
+    ----------
+    music : Composition or Melody
+        Of a longer piece the first eight bars are shown, or as many as have a hundred notes; what is counted is all
+        of it.
+    encoding : {"beat", "performance"}
+        How it is written down: on a grid of beats, a pitch and a duration a note; or as it is played, with a key that
+        goes down and a key that comes up.
+
+    Returns
+    -------
+    Picture
+        Its `table` has the tokens in plain text.
+
+    Raises
+    ------
+    TypeError
+        When `music` is not music.
+    ValueError
+        When there is no pitched note, or no such encoding.
+
+    Lesson: notebooks/09_transformers.ipynb.
+    """
+    from deepcomposer_lab import plots, plots_transformers
+    from deepcomposer_lab.encoding.explanation import explain_beat_tokens, explain_performance
+    from deepcomposer_lab.music.checks import shown
+
+    explained = {"beat": explain_beat_tokens, "performance": explain_performance}
+    if not isinstance(encoding, str) or encoding not in explained:
+        raise ValueError(f'encoding is "beat" or "performance"; got {shown(encoding)}.')
+    piece = as_composition(music)
+    pitched = _check_pitched(piece, "there are no tokens to explain")
+    bars = _bars_explained(piece)
+    told = explained[encoding](piece, bars=bars)
+    if not told.notes:
+        raise ValueError(f"{piece.title!r} has no note from A0 to C8, the keys of a piano, which a performance tells.")
+    way = {"beat": "On the grid of beats", "performance": "As a performance"}[encoding]
+    sentences = [
+        f"{way} {piece.title} has {counted(told.token_count, 'token')} for {counted(told.note_count, 'note')}: "
+        f"{told.tokens_a_note:.1f} tokens a note, from a vocabulary of {told.vocabulary}."
+    ]
+    if not told.whole:
+        sentences.append(
+            f"Shown {'is' if bars == 1 else 'are'} the first {'bar' if bars == 1 else f'{bars} bars'}: "
+            f"{counted(len(told.tokens), 'token')} for {counted(len(told.notes), 'note')}."
+        )
+    if told.note_count < pitched:
+        sentences.append(f"{counted(pitched - told.note_count, 'note')} more cannot be told in these tokens.")
+    if any(track.is_drum and track.notes for track in piece.tracks):
+        sentences.append("The drums have no tokens.")
+    first_bar = plots.Ruler(piece, piece.end).first_number
+    chips = plots_transformers.token_chips(told.tokens, first_bar=first_bar)
+    return Picture(
+        plots_transformers.numbered_notes(piece, told.notes),
+        sentences,
+        table=plots_transformers.token_table(told.tokens, told.notes),
+        html=f'<div style="margin: 8px 0; {_FONT}; {_INK}">{chips}</div>',
+    )
+
+
+def _bars_explained(piece: Composition) -> int:
+    """Return how many bars are explained, a pickup not counted: fewer of a piece with many notes."""
+    onsets = sorted(note.onset for track in piece.tracks if not track.is_drum for note in track.notes)
+    starts = piece.bars[piece.pickup > 0 :]
+    bars = min(_BARS_EXPLAINED, len(starts))
+    ends = [*starts[1:], piece.end]
+    while bars > 1 and bisect_left(onsets, ends[bars - 1]) > _NOTES_EXPLAINED:
+        bars -= 1
+    return max(1, bars)
+
+
+def show_attention(
+    music: Composition | Melody,
+    note: int = -1,
+    layer: int | None = None,
+    head: int | None = None,
+    model: Transformers | str = "transformer_xl_classical",
+) -> Picture:
+    """Return a picture of which earlier notes a Transformer looks at when it chooses the pitch of a note.
+
+    An arc leads to every note that is looked at, the wider the more. Two menus in the figure choose the layer and the
+    head; a dashed line shows how far memory reaches.
+
+    Parameters
+    ----------
+    music : Composition or Melody
+    note : int
+        Which note of all pitched ones: by onset, then track, then from the highest down; −1 is the last.
+    layer, head : int, optional
+        What is shown at first, counted from 1; without a head the mean of the layer's, without a layer that of all.
+    model : Transformers or str
+
+    Raises
+    ------
+    TypeError
+        When `music` is not music, or `model` no model of this technique.
+    ValueError
+        When there is no such note, layer, head or model, or a head is asked for without its layer.
+
+    Lesson: notebooks/09_transformers.ipynb.
+    """
+    from deepcomposer_lab import plots_transformers
+
+    piece = as_composition(music)
+    _check_pitched(piece, "there is nothing to look at")
+    attention = _transformers(model).attention(piece, note=note)
+    layers, heads = attention.other.shape
+    _check_counted("layer", layer, layers)
+    _check_counted("head", head, heads)
+    if head is not None and layer is None:
+        raise ValueError(f"A head belongs to a layer: say which, as in show_attention(music, layer=1, head={head}).")
+    return Picture(
+        plots_transformers.attention_arcs(piece, attention, layer=layer, head=head),
+        plots_transformers.attention_in_words(piece, attention, layer=layer, head=head),
+    )
+
+
+def show_next_tokens(
+    music: Composition | Melody,
+    kind: str | None = "Pitch",
+    *,
+    most: int = 12,
+    model: Transformers | str = "transformer_xl_classical",
+    **parameters: Any,
+) -> Picture:
+    """Return a picture of what may come next: to the model, after temperature, and after the unlikely were dropped.
+
+    Parameters
+    ----------
+    music : Composition or Melody
+    kind : {"Pitch", "Duration", "Position", "Part", "Bar"}, optional
+        The likeliest tokens are taken until one of that kind is next; None for whatever comes first.
+    most : int
+        How many tokens are shown, the likeliest; the others are one bar together.
+    model : Transformers or str
+    **parameters
+        As `Transformers.extend` takes them: `creative_risk=1.5`, `sampling_technique="top_k"`,
+        `sampling_threshold=0.02`.
+
+    Returns
+    -------
+    Picture
+        Its `table` has the figures in plain text.
+
+    Raises
+    ------
+    TypeError
+        When `music` is not music, or `model` no model of this technique.
+    ValueError
+        When there is no pitched note, no such kind, or a parameter is unknown or out of range.
+
+    Lesson: notebooks/09_transformers.ipynb.
+    """
+    from deepcomposer_lab import plots_transformers
+    from deepcomposer_lab.music.checks import checked_whole
+
+    piece = as_composition(music)
+    if checked_whole(most, "most") < 1:
+        raise ValueError(f"most is how many tokens are shown, 1 or more; got {most}.")
+    technique = _transformers(model)
+    every = technique.next_tokens(piece, kind=kind, most=technique.encoding.size, **parameters)
+    columns = (every.model, every.tempered, every.kept)
+    shown = replace(
+        every,
+        words=every.words[:most],
+        tokens=every.tokens[:most],
+        model=every.model[:most],
+        tempered=every.tempered[:most],
+        kept=every.kept[:most],
+    )
+    values = {parameter.name: parameter.default for parameter in technique.parameters} | parameters
+    kept = sum(share > 0 for share in every.kept)
+    cut = _cut_in_words(values["sampling_technique"], values["sampling_threshold"])
+    what = "token" if kind is None else kind.lower()
+    risk = f"Creative risk (temperature) {values['creative_risk']:g}"
+    sentence = f"{risk}; {cut} keeps {kept} of {counted(len(every.words), 'token')}"
+    likeliest = f"The model finds {every.words[0]} likeliest"
+    return Picture(
+        plots_transformers.next_tokens(
+            shown,
+            [sum(column[most:]) for column in columns],
+            others=max(0, len(every.words) - most),
+            title=f"{piece.title}: the next {what}",
+            subtitle=sentence,
+        ),
+        [f"{likeliest}. {sentence}."],
+        table=plots_transformers.next_token_table(shown),
+    )
+
+
+def _cut_in_words(sampling_technique: str, sampling_threshold: float) -> str:
+    if sampling_technique == "random":
+        return "random"
+    return f"{sampling_technique.replace('_', '-')} {sampling_threshold:g}"
+
+
+def _transformers(model: Transformers | str) -> Transformers:
+    """Return the technique with a model, which is loaded once where it is named."""
+    from deepcomposer_lab.techniques.transformers import Transformers
+
+    if isinstance(model, Transformers):
+        return model
+    if not isinstance(model, str):
+        raise TypeError(
+            'model is a name such as "transformer_xl_classical", or what dc.Transformers.from_pretrained gives; got a '
+            f"{type(model).__name__}."
+        )
+    loaded: Transformers = _load_technique("transformers", model)
+    return loaded
+
+
+def _check_pitched(piece: Composition, so: str) -> int:
+    """Return how many pitched notes there are; raise a ValueError where there are none."""
+    count = sum(len(track.notes) for track in piece.tracks if not track.is_drum)
+    if count == 0:
+        drums = "drums alone" if piece.notes else "no notes"
+        raise ValueError(f"{piece.title!r} has {drums}, so {so}. Play or choose a melody first.")
+    return count
+
+
+def _check_counted(what: str, value: int | None, count: int) -> None:
+    from deepcomposer_lab.music.checks import shown
+
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= count:
+        raise ValueError(f"{what} is a whole number from 1 to {count}, or None for the mean; got {shown(value)}.")
 
 
 # -------------------------------------------------------------------------------- train

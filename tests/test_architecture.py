@@ -20,6 +20,7 @@ import deepcomposer_lab
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PLOTS = ["deepcomposer_lab.plots", "deepcomposer_lab.plots_transformers"]
 HEAVY = ("torch", "music21", "pypianoroll", "matplotlib")
 
 WEIGHTS_BYTES = 10 * 1000**2  # of one model
@@ -95,9 +96,11 @@ def test_plots_may_import_no_room_but_music() -> None:
     [forbidden] = [
         contract["forbidden_modules"]
         for contract in contracts
-        if contract["source_modules" if contract["type"] == "forbidden" else "modules"] == ["deepcomposer_lab.plots"]
+        if contract["source_modules" if contract["type"] == "forbidden" else "modules"] == PLOTS
     ]
-    assert {f"deepcomposer_lab.{room}" for room in rooms - {"music", "plots", "doctor"}} <= set(forbidden)
+    assert {f"deepcomposer_lab.{room}" for room in rooms - {"music", "plots", "plots_transformers", "doctor"}} <= set(
+        forbidden
+    )
 
 
 def test_what_is_not_ours_is_named_in_the_wheel() -> None:

@@ -370,6 +370,124 @@ class TestShowFeatures:
             studio.show_features(run_of().input, bar=2)
 
 
+class TestExplainTokens:
+    def test_the_counts_are_those_of_the_whole_piece(self):
+        picture = studio.explain_tokens(MELODY)
+        assert picture.sentences == (
+            "On the grid of beats Three notes has 15 tokens for 3 notes: 5.0 tokens a note, from a vocabulary of 517.",
+        )
+        assert list(picture.figure.data[0].y) == [60, 62, 64]
+
+    def test_as_a_performance_it_is_other_words(self):
+        picture = studio.explain_tokens(MELODY, "performance")
+        assert picture.sentences[0].startswith("As a performance Three notes has ")
+        assert picture.sentences[0].endswith("from a vocabulary of 310.")
+        assert "On C4" in picture.table
+        assert "Pitch" not in picture.table
+
+    def test_a_terminal_gets_a_table(self):
+        words = repr(studio.explain_tokens(MELODY))
+        assert "1 C4    Pitch C4 · Duration 1" in words.splitlines()
+
+    def test_a_notebook_gets_the_figure_and_the_tokens(self, notebook):
+        studio.explain_tokens(MELODY)._ipython_display_()
+        (figure,), (words,) = notebook
+        assert PLOTLY in figure
+        assert "Duration 2" in Elements(words["text/html"]).words
+        assert words["text/plain"].startswith("On the grid of beats")
+
+    def test_of_a_long_piece_the_first_bars_are_shown_and_that_is_said(self):
+        melody = Melody([Note(beat, 60 + beat % 5, 1) for beat in range(80)], title="Long")
+        picture = studio.explain_tokens(melody)
+        assert picture.sentences[1].startswith("Shown are the first 8 bars: ")
+        assert picture.sentences[1].endswith(" tokens for 32 notes.")
+        assert " for 80 notes: " in picture.sentences[0]
+
+    def test_of_many_notes_fewer_bars_are_shown(self):
+        notes = [Note(beat / 4, 60 + beat % 5 + 12 * octave, 0.25) for beat in range(128) for octave in range(2)]
+        picture = studio.explain_tokens(Melody(notes, title="Many"))
+        assert picture.sentences[1].startswith("Shown are the first 3 bars: ")
+        assert picture.sentences[1].endswith(" tokens for 96 notes.")
+
+    def test_what_has_no_tokens_is_said(self):
+        tracks = [Track([Note(0, 12, 1), Note(0, 60, 1)]), Track([Note(0, 36, 1)], "Drums", is_drum=True)]
+        picture = studio.explain_tokens(Composition(tracks), "performance")
+        assert picture.sentences[1:] == ("1 note more cannot be told in these tokens.", "The drums have no tokens.")
+
+    def test_errors_are_sentences(self):
+        with pytest.raises(ValueError, match='encoding is "beat" or "performance"; got \'bar\'\\.'):
+            studio.explain_tokens(MELODY, "bar")
+        drums = Composition([Track([Note(0, 36, 1)], is_drum=True)], title="Beat")
+        with pytest.raises(ValueError, match="'Beat' has drums alone, so there are no tokens to explain"):
+            studio.explain_tokens(drums)
+        with pytest.raises(ValueError, match="'Blank' has no notes"):
+            studio.explain_tokens(Melody(title="Blank"))
+        with pytest.raises(ValueError, match="no note from A0 to C8"):
+            studio.explain_tokens(Melody([Note(0, 12, 1)], title="Low"), "performance")
+
+
+class TestShowAttention:
+    def test_the_picture_has_the_models_own_weights(self):
+        from deepcomposer_lab.techniques.transformers import Transformers
+
+        model = Transformers.from_pretrained()
+        melody = Melody([Note(beat, 60 + beat % 3, 1) for beat in range(12)], title="Twelve")
+        picture = studio.show_attention(melody, note=10, layer=2, head=3, model=model)
+        expected = model.attention(melody, note=10)
+        (seen,) = [trace for trace in picture.figure.data if (trace.name or "").startswith("earlier notes")]
+        np.testing.assert_allclose(seen.marker.color, expected.weights[1, 2], atol=1e-4)
+        assert len(seen.base) == 10
+        assert f"Layer 2, head 3: {percent(float(expected.other[1, 2]))} goes to" in repr(picture)
+        mean = studio.show_attention(melody, note=10)  # by name: the same model
+        assert f"{percent(float(expected.other.mean()))} goes to" in repr(mean)
+        assert len(mean.figure.layout.updatemenus[0].buttons) == 1 + len(expected.other)
+
+    def test_errors_are_sentences(self):
+        with pytest.raises(ValueError, match="layer is a whole number from 1 to 6, or None for the mean; got 7"):
+            studio.show_attention(MELODY, layer=7)
+        with pytest.raises(ValueError, match="head is a whole number from 1 to 8, or None for the mean; got 0"):
+            studio.show_attention(MELODY, layer=1, head=0)
+        with pytest.raises(ValueError, match=r"A head belongs to a layer: .*layer=1, head=2\)"):
+            studio.show_attention(MELODY, head=2)
+        with pytest.raises(ValueError, match="3 pitched notes, 0 to 2; got note 3"):
+            studio.show_attention(MELODY, note=3)
+        with pytest.raises(ValueError, match="'Blank' has no notes, so there is nothing to look at"):
+            studio.show_attention(Melody(title="Blank"))
+        with pytest.raises(TypeError, match=r"model is a name such as .* got a int"):
+            studio.show_attention(MELODY, model=3)
+
+
+class TestShowNextTokens:
+    def test_the_bars_are_the_models_probabilities(self):
+        from deepcomposer_lab.techniques.transformers import Transformers
+
+        values = {"creative_risk": 1.7, "sampling_technique": "top_k", "sampling_threshold": 0.01}
+        picture = studio.show_next_tokens(MELODY, most=8, **values)
+        expected = Transformers.from_pretrained().next_tokens(MELODY, kind="Pitch", most=8, **values)
+        columns = (expected.model, expected.tempered, expected.kept)
+        for bars, column in zip(picture.figure.data[:3], columns, strict=True):
+            np.testing.assert_allclose(bars.y[:8], column, atol=1e-6)
+            assert sum(bars.y) == pytest.approx(1)  # with what the other tokens have together
+        count = sum(share > 0 for share in expected.kept)
+        assert count == round(0.01 * 517)
+        assert picture.figure.layout.title.text == "Three notes: the next pitch"
+        assert f"Creative risk (temperature) 1.7; top-k 0.01 keeps {count} of 128 tokens." in repr(picture)
+        assert picture.table.count("dropped") == 8 - count
+
+    def test_what_comes_first_is_taken_without_a_kind(self):
+        picture = studio.show_next_tokens(MELODY, kind=None)
+        assert picture.figure.layout.title.text == "Three notes: the next token"
+        assert repr(picture).startswith("The model finds Bar 4/4 likeliest.")
+
+    def test_errors_are_sentences(self):
+        with pytest.raises(ValueError, match="kind is one of Bar, Position, Part, Pitch, Duration"):
+            studio.show_next_tokens(MELODY, kind="Note")
+        with pytest.raises(ValueError, match="most is how many tokens are shown, 1 or more; got 0"):
+            studio.show_next_tokens(MELODY, most=0)
+        with pytest.raises(ValueError, match="creative_risk"):
+            studio.show_next_tokens(MELODY, creative_risk=9)
+
+
 class TestPlay:
     def test_a_short_piece_is_a_wav_in_an_audio_element(self):
         player = studio.play(MELODY)
@@ -538,7 +656,7 @@ class TestCompose:
     def test_an_unknown_technique_is_named_with_those_there_are(self):
         with pytest.raises(ValueError, match=r"'arcnn'.*'ar-cnn'"):
             studio.compose(MELODY, "arcnn")
-        with pytest.raises(TypeError, match=r"text such as 'ar-cnn', 'gan', 'transformers'; got a list"):
+        with pytest.raises(TypeError, match=r"text such as 'ar-cnn', 'gan', .*; got a list"):
             studio.compose(MELODY, ["ar-cnn"])
 
     def test_a_path_is_no_music(self):
@@ -589,33 +707,6 @@ class TestComposeWithAGAN:
     def test_its_table_leads_to_its_technique(self):
         module, name, _ = studio.TECHNIQUES["gan"]
         assert getattr(__import__(module, fromlist=[name]), name).name == "gan"
-
-
-class TestComposeWithATransformer:
-    def test_it_goes_on_where_the_piece_ends(self, notebook):
-        made = studio.compose(MELODY, "transformers", seed=3, track_extension_duration=4)
-        [track] = made.tracks
-        assert [note for note in track.notes if note.onset < 4] == list(MELODY.notes)
-        assert len(track.notes) > len(MELODY)
-        assert made.steps[0].model == "transformer_xl_classical"
-        saved = library.open_composition(library.list_compositions()[0].id)
-        assert (saved.tracks, saved.steps) == (made.tracks, made.steps)
-        told = [bundle["text/plain"] for bundle in notebook[0]]
-        assert told[0] == "Loading the model …"
-        assert re.fullmatch(r"Composing: \d\.\d of 4 seconds", told[1])
-        assert told[-1].startswith("Extended “Three notes” with transformers.")
-
-    def test_its_table_leads_to_its_technique(self):
-        module, name, model = studio.TECHNIQUES["transformers"]
-        technique = getattr(__import__(module, fromlist=[name]), name)
-        assert technique.name == "transformers"
-        assert technique.from_pretrained(model).model.card.name == model
-
-    def test_without_any_model_it_is_said(self, monkeypatch, tmp_path):
-        studio._load_technique.cache_clear()
-        monkeypatch.setattr("deepcomposer_lab.models.registry.MODELS_DIRECTORY", tmp_path)
-        with pytest.raises(ValueError, match="no model of the technique 'transformers' is installed yet"):
-            studio.compose(MELODY, "transformers")
 
 
 class TestExport:

@@ -423,15 +423,15 @@ def test_what_is_drawn_follows_the_sampling_technique(monkeypatch):
 
 @pytest.fixture(scope="module")
 def a_sheet():
-    return sheet_of(as_composition(sample_melody("minuet_in_g")).trim(0, 24))[0]
+    return sheet_of(as_composition(sample_melody("minuet_in_g")).trim(0, 36))[0]
 
 
-@pytest.mark.parametrize("cuts", [[], [1, 2, 3], [40], [7, 50, 51]])
+@pytest.mark.parametrize("cuts", [[], [1, 2, 3], [40], [7, 50, 51], [70, *range(71, 100)]])
 def test_a_reader_of_long_prompts_equals_the_network_in_one_pass(cuts, a_sheet, monkeypatch):
     monkeypatch.setattr("deepcomposer_lab.models.reader.AT_ONCE", 16)  # a long prompt goes in pieces
     network = untrained_transformer(memory=24).network
     ids = ENCODING.encode(a_sheet, end=False)
-    assert len(ids) > 60
+    assert len(ids) > 100  # more than two layers look back, 24 tokens each
     with torch.no_grad():
         whole, _ = network(tokens=torch.from_numpy(ids)[None], context=context_of(ENCODING, ids))
     reader, edges = Reader(network, ENCODING), [0, *cuts, len(ids)]

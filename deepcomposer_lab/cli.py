@@ -542,6 +542,8 @@ def _compose(options: argparse.Namespace) -> int:
         f"{composition.title}: {studio.counted(_pitched(music), 'note')} in, "
         f"{studio.counted(_pitched(composition), 'note')} out, seed {step.seed}, {seconds:.1f} s"
     )
+    if options.technique == "transformers":
+        print(_longer(music, composition))
     for told in composition.steps:
         if told is step or told.technique == "import":
             print("".join(f"Note: {remark}\n" for remark in told.remarks), end="")
@@ -551,6 +553,15 @@ def _compose(options: argparse.Namespace) -> int:
         saved = studio.keep(composition, music)
         print(f"Saved as {saved.id} in {saved.path.parent}")
     return 0
+
+
+def _longer(music: Composition | Melody, extended: Composition) -> str:
+    from deepcomposer_lab.music.composition import as_composition
+
+    before = as_composition(music).seconds
+    if extended.seconds == before:
+        return f"It lasts {before:.1f} s, as before."
+    return f"Extended from {before:.1f} s to {extended.seconds:.1f} s"
 
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:

@@ -315,11 +315,12 @@ def compose(
     """
     piece = as_composition(music)
     find_technique(technique)
-    with _Status(piece.title) as status:
+    with _Status(piece.title, unit="second" if technique == "transformers" else "step") as status:
         loaded = _load_technique(technique, model or _own_model(technique))
         composition: Composition = loaded.compose(music, progress=progress or status.progress, **parameters)
         told = _kept_or_told(composition, piece) if save else ""
-        status.finish(f"Composed “{composition.title}” with {technique}.", told)
+        did = "Extended" if technique == "transformers" else "Composed"
+        status.finish(f"{did} “{composition.title}” with {technique}.", told)
     return composition
 
 
@@ -393,8 +394,8 @@ class _Status:
 
     _SECONDS_BETWEEN_UPDATES = 0.1
 
-    def __init__(self, title: str, first: str = "Loading the model …") -> None:
-        self.title, self.first, self.handle, self.shown_at = title, first, None, 0.0
+    def __init__(self, title: str, first: str = "Loading the model …", unit: str = "step") -> None:
+        self.title, self.first, self.unit, self.handle, self.shown_at = title, first, unit, None, 0.0
 
     def __enter__(self) -> _Status:
         if _is_notebook():
@@ -414,7 +415,7 @@ class _Status:
             return
         self.shown_at = now
         bar = f'<progress max="{total}" value="{done}" aria-label="Composing"></progress> '
-        self.handle.update(self._bundle(f"Composing: step {done} of at most {total}", bar), raw=True)
+        self.handle.update(self._bundle(f"Composing: {self.unit} {done} of at most {total}", bar), raw=True)
 
     def finish(self, *sentences: str) -> None:
         """Replace the bar by sentences."""

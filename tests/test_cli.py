@@ -192,6 +192,32 @@ def test_the_help_names_exactly_the_techniques_parameters_defaults_and_ranges() 
         assert help.endswith(f"(default {parameter.default:g})")
 
 
+def test_the_help_of_transformers_names_their_parameters_defaults_and_ranges(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from deepcomposer_lab.techniques.technique import Choice
+    from deepcomposer_lab.techniques.transformers import Transformers
+
+    with pytest.raises(SystemExit):
+        cli.main(["compose", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert set(cli.CONTROLS["transformers"]) == {parameter.name for parameter in Transformers.parameters}
+    for parameter in Transformers.parameters:
+        if parameter.name == "creative_risk":  # one option of two techniques
+            assert f"--creative-risk too, {parameter.minimum:g}-{parameter.maximum:g} (default 1)" in printed
+            continue
+        _, help = cli.TRANSFORMERS_CONTROLS[parameter.name]
+        assert help in printed
+        assert help.endswith(
+            f"(default {parameter.default})" if isinstance(parameter, Choice) else f"(default {parameter.default:g})"
+        )
+        if isinstance(parameter, Choice):
+            assert all(choice in help for choice in parameter.choices)
+        elif parameter.unit:
+            assert help.startswith(f"{parameter.minimum:g}-{parameter.maximum:g}: ")
+            assert parameter.help.removesuffix("s") in help
+
+
 @pytest.mark.parametrize(
     ("output", "said"),
     [
@@ -942,6 +968,86 @@ def test_roles_that_a_model_does_not_play_are_named(a_band: str, refused: Callab
     words = ("compose", "ode_to_joy", "--technique", "gan", "--model", a_band, "--quiet")
     assert "'tuba', which my_band does not play; it has drums" in refused(*words, "--tracks", "tuba")
     assert "at least one of drums" in refused(*words, "--tracks", ",")
+
+
+def test_a_transformer_goes_on_as_it_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from deepcomposer_lab.techniques.transformers import Transformers
+
+    words = ["--technique", "transformers", "--seed", "3", "--track-extension-duration", "2.5"]
+    words += ["--sampling-technique", "top-k", "--sampling-threshold", "0.1", "--creative-risk", "1.5"]
+    words += ["--input-duration", "5", "--maximum-rest-time", "0.5", "--maximum-note-length", "0.5"]
+    assert cli.main(["compose", "ode_to_joy", *words, "-o", "out.mid"]) == 0
+    printed, told = capsys.readouterr()
+    melody = sample_melody("ode_to_joy")
+    expected = Transformers.from_pretrained().extend(
+        melody,
+        seed=3,
+        track_extension_duration=2.5,
+        sampling_technique="top_k",
+        sampling_threshold=0.1,
+        creative_risk=1.5,
+        input_duration=5,
+        maximum_rest_time=0.5,
+        maximum_note_length=0.5,
+    )
+    [saved] = library.list_compositions()
+    assert library.open_composition(saved).tracks == expected.tracks
+    assert library.open_composition(saved).steps == expected.steps
+    assert f"{len(melody)} notes in, {len(expected.notes)} notes out, seed 3" in printed
+    before = as_composition(melody).seconds
+    assert f"Extended from {before:.1f} s to {expected.seconds:.1f} s" in printed
+    assert re.search(r"3/3 \[.* seconds of music/s\]", told)  # two seconds and a half, counted up
+
+    assert cli.main(["compose", "ode_to_joy", *words, "--track-extension-duration", "0", "--no-save"]) == 0
+    printed, _ = capsys.readouterr()
+    assert f"{len(melody)} notes in, {len(melody)} notes out" in printed
+    assert f"It lasts {before:.1f} s, as before." in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--creative-risk", "3"], "creative_risk lies in 0.5–2; got '3'."),
+        (["--sampling-technique", "beam"], "sampling_technique is one of top_k, nucleus, random; got 'beam'."),
+        (["--track-extension-duration", "31"], "track_extension_duration lies in 0–30 seconds; got '31'."),
+        (["--maximum-note-length", "long"], "maximum_note_length lies in 0.5–8 seconds; got 'long'."),
+        (["--choir"], "--choir is for ar-cnn, not for transformers."),
+        (["--max-notes-to-add", "3"], "--max-notes-to-add is for ar-cnn, not for transformers."),
+        (["--tracks", "bass"], "--tracks is for gan, not for transformers."),
+        (["--model", "musegan_rock"], "is for the technique 'gan', not 'transformers'"),
+        (["--seed", "-1"], "A seed is a whole number of 0 or more; got -1."),
+    ],
+)
+def test_what_a_transformer_cannot_do_is_one_sentence(words: list[str], said: str, refused: Callable[..., str]) -> None:
+    assert said in refused("compose", "ode_to_joy", "--technique", "transformers", "--quiet", *words)
+
+
+def test_what_a_transformer_takes_is_refused_elsewhere(refused: Callable[..., str]) -> None:
+    words = ["--input-duration", "5"]
+    assert "--input-duration is for transformers, not for ar-cnn." in refused("compose", "ode_to_joy", *words)
+    words = ["--technique", "gan", "--creative-risk", "1"]
+    assert "--creative-risk is for ar-cnn, not for gan." in refused("compose", "ode_to_joy", *words)
+
+
+def test_a_transformer_is_trained_and_composes(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    from deepcomposer_lab.training import transformer
+
+    few = transformer.pieces_of
+    monkeypatch.setattr(transformer, "pieces_of", lambda dataset, split: few(dataset, split)[:4])
+    words = ["--epochs=2", "--width=16", "--layers=1", "--heads=2", "--hidden=16", "--batch_size=2", "--segment=64"]
+    assert cli.main(["train", "transformer_tiny", *words, "--save", "my_reader", "--checkpoint", "state"]) == 0
+    printed, told = capsys.readouterr()
+    assert re.search(r"^bits_per_note: \d+\.\d{4}$", printed, re.MULTILINE)
+    assert "Saved the model my_reader-1" in printed
+    assert "epoch 2.00" in told
+    words = ["--technique", "transformers", "--model", "my_reader", "--track-extension-duration", "3", "--seed", "1"]
+    assert cli.main(["compose", "ode_to_joy", *words]) == 0
+    assert library.open_composition(library.list_compositions()[0].id).steps[-1].model == "my_reader"
+
+
+def test_snapshots_of_a_transformer_are_refused(refused: Callable[..., str]) -> None:
+    said = refused("train", "transformer_tiny", "--save", "my_reader", "--snapshots", "0,1")
+    assert "--snapshots is for GANs; transformer_tiny trains transformers." in said
 
 
 def test_every_option_of_a_technique_is_known_to_the_parser() -> None:

@@ -709,6 +709,33 @@ class TestComposeWithAGAN:
         assert getattr(__import__(module, fromlist=[name]), name).name == "gan"
 
 
+class TestComposeWithATransformer:
+    def test_it_goes_on_where_the_piece_ends(self, notebook):
+        made = studio.compose(MELODY, "transformers", seed=3, track_extension_duration=4)
+        [track] = made.tracks
+        assert [note for note in track.notes if note.onset < 4] == list(MELODY.notes)
+        assert len(track.notes) > len(MELODY)
+        assert made.steps[0].model == "transformer_xl_classical"
+        saved = library.open_composition(library.list_compositions()[0].id)
+        assert (saved.tracks, saved.steps) == (made.tracks, made.steps)
+        told = [bundle["text/plain"] for bundle in notebook[0]]
+        assert told[0] == "Loading the model …"
+        assert re.fullmatch(r"Composing: second \d of at most 4", told[1])
+        assert told[-1].startswith("Extended “Three notes” with transformers.")
+
+    def test_its_table_leads_to_its_technique(self):
+        module, name, model = studio.TECHNIQUES["transformers"]
+        technique = getattr(__import__(module, fromlist=[name]), name)
+        assert technique.name == "transformers"
+        assert technique.from_pretrained(model).model.card.name == model
+
+    def test_without_any_model_it_is_said(self, monkeypatch, tmp_path):
+        studio._load_technique.cache_clear()
+        monkeypatch.setattr("deepcomposer_lab.models.registry.MODELS_DIRECTORY", tmp_path)
+        with pytest.raises(ValueError, match="no model of the technique 'transformers' is installed yet"):
+            studio.compose(MELODY, "transformers")
+
+
 class TestExport:
     def test_the_ending_says_as_what(self, tmp_path):
         piece = Composition.from_melody(MELODY)

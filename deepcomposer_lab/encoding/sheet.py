@@ -96,7 +96,7 @@ class Sheet:
         return replace(self, notes=notes)
 
 
-def sheet_of(piece: Composition) -> tuple[Sheet, bool]:
+def sheet_of(piece: Composition, *, until: float = 0.0) -> tuple[Sheet, bool]:
     """Put a composition on the grid.
 
     Drums have no pitches and stay out; so do parts beyond the sixteenth. Where a bar has a length that no metre with a
@@ -105,6 +105,8 @@ def sheet_of(piece: Composition) -> tuple[Sheet, bool]:
     Parameters
     ----------
     piece : Composition
+    until : float
+        Beat up to which there are bars, also where no note begins any more.
 
     Returns
     -------
@@ -119,11 +121,13 @@ def sheet_of(piece: Composition) -> tuple[Sheet, bool]:
         for part, track in enumerate(pitched)
         for note in track.notes
     ]
-    end = max([1, *(onset + 1 for onset, *_ in rows)])
+    end = max([1, math.ceil(until * STEPS_PER_BEAT - 1e-6), *(onset + 1 for onset, *_ in rows)])
     edges = bar_starts(piece.metres, piece.pickup, end / STEPS_PER_BEAT)
     metres = [metre_at(piece.metres, edge) for edge in edges]
     starts = [_step(edge) for edge in edges]
     last = starts[-1] + _step(metres[-1].bar_beats)
+    if len(edges) == 1 and piece.pickup > 0:  # it is over before the first full bar begins
+        last = _step(piece.pickup)
     stated = [
         (start, stop - start, metre.numerator, metre.denominator)
         for (start, stop), metre in zip(pairwise([*starts, last]), metres, strict=True)

@@ -21,6 +21,7 @@ from deepcomposer_lab.models.likelihood import context_of
 from deepcomposer_lab.networks.transformer_xl import Context, TransformerXL
 
 ROOM = 1024  # tokens that a new reader has room for; it grows
+AT_ONCE = 512  # tokens of a long prompt that are read side by side: each looks at all of these and their memory
 
 
 class Reader:
@@ -49,14 +50,22 @@ class Reader:
     @one_thread()
     @torch.inference_mode()
     def read(self, tokens: Sequence[int]) -> NDArray[np.float32]:
-        """Read on, and return the logits of the token that follows: float32, (vocabulary,)."""
+        """Read on, and return the logits of the token that follows: float32, (vocabulary,).
+
+        Of a long prompt the network is given what its layers together can look back, in pieces: the answer is the same.
+        """
         contexts = []
         for token in tokens:
             self.grammar.said(token)
             contexts.append((self.grammar.time, self.grammar.position, self.grammar.part, self.grammar.metre))
         self.tokens += tokens
-        context = Context(*torch.tensor(contexts).T[:, None])  # each (1, T)
-        logits = self.network.extend(tokens=torch.tensor([list(tokens)]), context=context, cache=self.cache)
+        columns, ids = torch.tensor(contexts).T[:, None], torch.tensor([list(tokens)])  # (4, 1, T), (1, T)
+        config = self.network.config
+        reach = config.layers * config.memory  # through all layers nothing comes from further back
+        for begin in range(max(0, len(tokens) - 1 - reach), len(tokens), AT_ONCE):
+            part = slice(begin, begin + AT_ONCE)
+            context = Context(*columns[:, :, part])
+            logits = self.network.extend(tokens=ids[:, part], context=context, cache=self.cache)
         return logits.numpy()
 
 

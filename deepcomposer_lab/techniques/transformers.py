@@ -46,7 +46,6 @@ from deepcomposer_lab.techniques.transformers_sampling import (
     probabilities,
 )
 
-DEFAULT_VELOCITY = 80
 SHORTEST = 1e-3  # seconds; what the end leaves less of a note than this is no note
 MOST_READ = 2048  # tokens that `attention` looks at
 
@@ -215,7 +214,8 @@ class Transformers:
         """
         values = checked(self.parameters, parameters)
         seed = chosen_seed(seed)
-        task = _Task.of(as_composition(music), values)
+        piece = as_composition(music)
+        task = _Task.of(piece, values)
         made: list[list[Note]] = [[] for _ in task.piece.tracks]
         total = math.ceil(values["track_extension_duration"])
         for note, track in self._sampled(task, seed, values):
@@ -224,6 +224,8 @@ class Transformers:
                 progress(int(task.seconds(note.onset) - task.seconds(task.seam)), total)
         if progress is not None:
             progress(total, total)
+        if not any(made):
+            return piece.with_step(self._step(seed, values, iter(())))
         tracks = [track.with_notes([*track.notes, *new]) for track, new in zip(task.piece.tracks, made, strict=True)]
         return task.piece.with_tracks(tracks).with_step(self._step(seed, values, task.remarks()))
 
@@ -320,6 +322,7 @@ class Transformers:
         task = _Task.of(as_composition(music), values)
         reader = Reader(self.network, self.encoding)
         logits, limits = reader.read(task.prompt(self.encoding)), task.limits(self.encoding)
+        limits.end = np.inf
         likely = probabilities(logits, limits.allowed(reader))
         wanted = None if kind is None else KINDS.index(kind)
         while wanted is not None and int(self.encoding.kinds(np.array([int(likely.argmax())]))[0]) != wanted:
@@ -353,8 +356,11 @@ class Transformers:
             When there are no pitched notes, or not so many.
         """
         piece = as_composition(music)
-        sheet, _ = sheet_of(piece)
+        tracks = _playing(piece)
+        sheet, _ = sheet_of(piece.with_tracks(piece.tracks[index] for index in tracks))
         count = len(sheet.notes)
+        if not count:
+            raise ValueError(f"{piece.title!r} has no pitched notes, so there is nothing to look at.")
         if isinstance(note, bool) or not isinstance(note, int) or not -count <= note < count:
             raise ValueError(f"{piece.title!r} has {count} pitched notes, 0 to {count - 1}; got note {shown(note)}.")
         index = note % count
@@ -371,7 +377,6 @@ class Transformers:
         times = self.encoding.context(read).time + int(sheet.bars[0, 0]) + self._begins(ids, first)
         heard = [position for position, place in enumerate(places.tolist()) if place >= seen]
         earlier = np.searchsorted(pitches, owned)[heard]
-        tracks = _pitched_tracks(piece)
         found = [_as_note(sheet.notes[row], tracks) for row in earlier]
         weights = weights[:, :, heard]
         return Attention(
@@ -399,6 +404,9 @@ class _Task:
     Parameters
     ----------
     piece : Composition
+        As it carries on: tempo and metre change no more after the seam.
+    tracks : sequence of int
+        Which track each part is.
     sheet : Sheet
         The whole of it, with bars up to the seam.
     first : int
@@ -411,15 +419,19 @@ class _Task:
         The parameters.
     served : bool
         Whether its bars are the piece's own.
+    cut : bool
+        Whether tempo or metre had changes after the seam.
     """
 
     piece: Composition
+    tracks: Sequence[int]
     sheet: Sheet
     first: int
     seam: float
     step_seconds: float
     values: dict[str, Any]
     served: bool
+    cut: bool
 
     @classmethod
     def of(cls, piece: Composition, values: dict[str, Any]) -> _Task:
@@ -430,39 +442,35 @@ class _Task:
         ValueError
             When it has no pitched notes.
         """
-        if not any(track.notes for track in piece.tracks if not track.is_drum):
+        tracks = _playing(piece)
+        if not tracks:
             drums = any(track.notes for track in piece.tracks)
             raise ValueError(
                 f"{piece.title!r} has drums alone; the model extends pitched notes. Add a melody first."
                 if drums
                 else f"{piece.title!r} has no notes, so there is nothing to extend. Play or choose a melody first."
             )
-        sheet, served = sheet_of(piece)
+        sheet, served = sheet_of(piece.with_tracks(piece.tracks[index] for index in tracks), until=piece.end)
         end = piece.end * STEPS_PER_BEAT
-        bars = [tuple(bar) for bar in sheet.bars.tolist()]
-        while bars[-1][0] + bar_steps(*bars[-1][1:]) < end - 1e-6:
-            bars.append((bars[-1][0] + bar_steps(*bars[-1][1:]), *bars[-1][1:]))
+        bars = sheet.bars.tolist()
         start, *metre = bars[-1]
         beats = np.ceil((end - start) / STEPS_PER_BEAT - 1e-6) * STEPS_PER_BEAT
         seam = (start + min(float(beats), bar_steps(*metre))) / STEPS_PER_BEAT
-        heard_from = beats_to_seconds(piece.tempos, piece.end) - values["input_duration"]
-        onsets = sheet.notes[:, 0]
-        inside = [
-            index
-            for index, bar in enumerate(bars)
-            if beats_to_seconds(piece.tempos, max(0.0, bar[0] / STEPS_PER_BEAT)) >= heard_from - 1e-9
-            and bar[0] <= onsets[-1]
-        ]
-        first = inside[0] if inside else max(index for index, bar in enumerate(bars) if bar[0] <= onsets[-1])
-        bpm = piece.tempos[-1].bpm if piece.tempos[-1].onset <= seam else _tempo_at(piece, seam)
-        return cls(
+        on = replace(
             piece,
-            replace(sheet, bars=np.array(bars, dtype=np.int64)),
-            first,
+            tempos=tuple(change for change in piece.tempos if change.onset <= seam),
+            metres=tuple(change for change in piece.metres if change.onset < max(seam, 1e-6)),
+        )
+        return cls(
+            on,
+            tracks,
+            sheet,
+            _first_heard(on, bars, int(sheet.notes[-1, 0]), values["input_duration"]),
             seam,
-            60 / bpm / STEPS_PER_BEAT,
+            60 / on.tempos[-1].bpm / STEPS_PER_BEAT,
             values,
             served,
+            (on.tempos, on.metres) != (piece.tempos, piece.metres),
         )
 
     @property
@@ -492,9 +500,8 @@ class _Task:
 
     def note(self, onset: float, pitch: int, duration: float, part: int) -> tuple[Note, int]:
         """Return a sampled note as music, and its track."""
-        track = _pitched_tracks(self.piece)[part]
-        velocities = [note.velocity for note in self.piece.tracks[track].notes]
-        velocity = round(float(np.median(velocities))) if velocities else DEFAULT_VELOCITY
+        track = self.tracks[part]
+        velocity = round(float(np.median([note.velocity for note in self.piece.tracks[track].notes])))
         beat = (self.offset + onset) / STEPS_PER_BEAT
         return Note(beat, pitch, duration / STEPS_PER_BEAT, velocity), track
 
@@ -508,20 +515,25 @@ class _Task:
             yield f"The extension begins at beat {self.seam:g}, the first beat at which the piece is over."
         if any(track.is_drum and track.notes for track in self.piece.tracks):
             yield "The drums stayed as they were: the model hears and plays pitched notes alone."
-        pitched = sum(not track.is_drum for track in self.piece.tracks)
-        if pitched > MOST_PARTS:
-            yield f"The model heard the first {MOST_PARTS} of {pitched} tracks."
+        if len(self.tracks) > MOST_PARTS:
+            yield f"The model heard the first {MOST_PARTS} of {len(self.tracks)} tracks."
         if not self.served:
             yield "The model knows no bar of that length: it heard bars of 4/4."
+        if self.cut:
+            yield "Changes of tempo or metre after the end of the piece were left out: it goes on as it ended."
 
 
-def _tempo_at(piece: Composition, beat: float) -> float:
-    return [change.bpm for change in piece.tempos if change.onset <= beat + 1e-9][-1]
+def _first_heard(piece: Composition, bars: Sequence[Sequence[int]], last_onset: int, seconds: float) -> int:
+    """Return the first bar that begins within the last seconds, or that of the last note where none does."""
+    heard_from = beats_to_seconds(piece.tempos, piece.end) - seconds
+    with_notes = [index for index, (start, *_) in enumerate(bars) if start <= last_onset]
+    begins = (beats_to_seconds(piece.tempos, max(0.0, bars[index][0] / STEPS_PER_BEAT)) for index in with_notes)
+    return next((index for index, begin in enumerate(begins) if begin >= heard_from - 1e-9), with_notes[-1])
 
 
-def _pitched_tracks(piece: Composition) -> list[int]:
-    """Return which track each part is."""
-    return [index for index, track in enumerate(piece.tracks) if not track.is_drum]
+def _playing(piece: Composition) -> list[int]:
+    """Return which track each part is: those with notes, without drums."""
+    return [index for index, track in enumerate(piece.tracks) if track.notes and not track.is_drum]
 
 
 def _as_note(row: NDArray[np.int64], tracks: Sequence[int]) -> tuple[Note, int]:

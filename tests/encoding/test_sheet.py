@@ -36,6 +36,23 @@ def test_a_pickup_is_the_end_of_a_bar_that_began_before():
     assert sheet.notes[0].tolist() == [0, 60, 24, 0]
 
 
+def test_a_piece_that_is_over_within_its_pickup_is_the_end_of_one_bar():
+    sheet, _ = sheet_of(a_piece((0, 60, 0.5), pickup=1.0))
+    assert sheet.bars.tolist() == [[-72, 4, 4]]
+    back = composition_of(sheet, (Track(),))
+    assert (back.pickup, back.metres) == (1.0, (MetreChange(),))
+
+
+def test_bars_go_on_as_far_as_asked_in_the_pieces_own_metres():
+    metres = (MetreChange(0, 4, 4), MetreChange(4, 3, 4), MetreChange(7, 4, 4), MetreChange(8, 4, 4))
+    piece = a_piece((0, 60, 9), metres=metres)
+    assert sheet_of(piece)[0].bars.tolist() == [[0, 4, 4]]
+    assert sheet_of(piece, until=7)[0].bars.tolist() == [[0, 4, 4], [96, 3, 4]]
+    # A quarter under 4/4 that nothing completes is a bar of 1/4.
+    assert sheet_of(piece, until=9)[0].bars.tolist() == [[0, 4, 4], [96, 3, 4], [168, 1, 4], [192, 4, 4]]
+    assert sheet_of(a_piece((0, 60, 9), metres=(MetreChange(0, 17, 64),)), until=9)[0].end >= 9 * 24
+
+
 def test_what_a_part_plays_twice_at_once_is_one_note():
     sheet = Sheet.of(np.array([[0, 60, 10, 0], [0, 60, 40, 0], [24, 60, 5, 0], [0, 60, 99, 1]]), np.array([[0, 4, 4]]))
     assert sheet.notes.tolist() == [[0, 60, 24, 0], [0, 60, 99, 1], [24, 60, 5, 0]]

@@ -155,3 +155,32 @@ def test_what_may_follow(said, allowed, refused):
     mask = grammar.allowed()
     assert mask[written(allowed)].all()
     assert not mask[written(refused)].any()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_the_grammar_lets_be_said_is_a_piece_and_its_only_spelling(seed):
+    """Words drawn at random from those allowed: read and written again they are the same."""
+    random, grammar, tokens = np.random.default_rng(seed), Grammar(ENCODING), [ENCODING.start]
+    grammar.said(ENCODING.start)
+    while tokens[-1] != ENCODING.end:
+        allowed = np.flatnonzero(grammar.allowed())
+        kinds = ENCODING.kinds(allowed)
+        kind = random.choice(np.unique(kinds[kinds > 1])) if len(tokens) < 400 else kinds.min()
+        tokens.append(int(random.choice(allowed[kinds == kind])))
+        grammar.said(tokens[-1])
+    assert ENCODING.encode(ENCODING.decode(tokens)).tolist() == tokens
+
+
+def test_what_the_grammar_refuses_is_what_no_piece_is_written_as():
+    """After the beginning of a real piece, each refused word breaks the spelling: written again it is another."""
+    tokens, grammar, random = ENCODING.encode(ALL[20]).tolist(), Grammar(ENCODING), np.random.default_rng(0)
+    tried = 0
+    for index, token in enumerate(tokens[:200]):
+        grammar.said(token)
+        refused = np.flatnonzero(~grammar.allowed())
+        for wrong in random.choice(refused, 8):
+            said = [*tokens[: index + 1], int(wrong)]
+            begins = {tuple(ENCODING.encode(ENCODING.decode(said), end=end).tolist()) for end in (True, False)}
+            assert all(spelt[: len(said)] != tuple(said) for spelt in begins)
+            tried += 1
+    assert tried == 1600

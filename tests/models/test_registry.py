@@ -8,6 +8,7 @@ import torch
 
 from deepcomposer_lab.encoding.bars import BarsEncoding, encoding_of
 from deepcomposer_lab.encoding.image import ImageEncoding
+from deepcomposer_lab.encoding.tokens import TokenEncoding
 from deepcomposer_lab.models.registry import (
     MODELS_DIRECTORY,
     ModelCard,
@@ -21,6 +22,7 @@ from deepcomposer_lab.models.registry import (
 )
 from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
 from deepcomposer_lab.networks.musegan import Generator, MuseGANConfig, Noise
+from deepcomposer_lab.networks.transformer_xl import TransformerXL, TransformerXLConfig
 
 CONFIG = ARCNNConfig(widths=(4, 8, 8, 12), trunk_width=16)
 
@@ -235,3 +237,53 @@ def test_a_generators_card_that_says_too_much_or_too_little_is_named(changes):
     save_model(replace(a_generators_card(), **changes), Generator(SIZES))
     with pytest.raises(ModelError, match="card of band-1"):
         load_model("band")
+
+
+READER = TransformerXLConfig(**TokenEncoding().sizes(), width=16, layers=1, heads=2, hidden=16, memory=8)
+
+
+def a_readers_card(config=None, encoding=None):
+    return a_card(
+        name="reader",
+        technique="transformers",
+        network="transformer_xl",
+        config=asdict(READER) | (config or {}),
+        encoding=TokenEncoding().as_dict() | (encoding or {}),
+    )
+
+
+def test_a_saved_transformer_is_the_network_it_was():
+    network = TransformerXL(READER)
+    save_model(a_readers_card(), network)
+    loaded = load_model("reader")
+    assert (loaded.network.config, loaded.encoding, loaded.network.training) == (READER, TokenEncoding(), False)
+    for name, weight in loaded.network.state_dict().items():
+        torch.testing.assert_close(weight, network.state_dict()[name].half().float())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"config": {"colour": 3}}, r"The card of reader-1 lacks a size, or names one that its network has not"),
+        ({"encoding": {"colour": 3}}, r"The card of reader-1 lacks a size, or names one that its network has not"),
+        ({"encoding": {"durations": 90}}, r"The tokens of reader-1 are not those of this version: .*durations=90"),
+        ({"encoding": {"steps_per_beat": 12}}, r"The tokens of reader-1 are not those of this version"),
+        ({"config": {"vocabulary": 500}}, r"encoding of reader-1 has vocabulary 517, its network 500\."),
+        ({"config": {"positions": 97}}, r"encoding of reader-1 has positions 217, its network 97\."),
+        ({"config": {"parts": 5}}, r"encoding of reader-1 has parts 17, its network 5\."),
+        ({"config": {"metres": 3}}, r"encoding of reader-1 has metres 44, its network 3\."),
+        ({"config": {"hidden": 24}}, r"The weights of reader-1 do not fit the network its card describes"),
+    ],
+)
+def test_a_transformers_card_tokens_and_network_must_fit(changes, said):
+    save_model(a_readers_card(**changes), TransformerXL(READER))
+    with pytest.raises(ModelError, match=said):
+        load_model("reader")
+
+
+def test_a_transformers_card_without_a_size_is_named():
+    card = a_readers_card()
+    del card.config["vocabulary"]
+    save_model(card, TransformerXL(READER))
+    with pytest.raises(ModelError, match="The card of reader-1 lacks a size"):
+        load_model("reader")

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from untrained_transformer import untrained_model
 
 from deepcomposer_lab.encoding.sheet import sheet_of
 from deepcomposer_lab.encoding.tokens import Grammar
@@ -18,7 +19,6 @@ from deepcomposer_lab.music.samples import list_sample_melodies, sample_melody
 from deepcomposer_lab.networks.transformer_xl import Context
 from deepcomposer_lab.techniques.transformers import Transformers
 from deepcomposer_lab.techniques.transformers_sampling import cut, drawn, probabilities
-from tests.standin_transformers import untrained_model
 
 ODE = sample_melody("ode_to_joy")
 

@@ -8,7 +8,15 @@ import pytest
 from deepcomposer_lab.datasets import load_dataset
 from deepcomposer_lab.encoding.sheet import Sheet
 from deepcomposer_lab.encoding.tokens import Grammar, TokenEncoding
-from deepcomposer_lab.training.token_streams import Piece, Streams, joined, pieces_of, source_of, sources_of
+from deepcomposer_lab.training.token_streams import (
+    Piece,
+    Streams,
+    joined,
+    pieces_of,
+    sheet_of_score,
+    source_of,
+    sources_of,
+)
 
 ENCODING = TokenEncoding()
 FOUR_FOUR = np.array([[0, 4, 4], [96, 4, 4], [192, 4, 4]])
@@ -85,6 +93,51 @@ def test_nothing_is_transposed_beyond_the_piano():
 def test_equal_neighbours_are_joined():
     sheet = a_sheet([0, 60, 24, 0], [24, 60, 24, 0], [48, 60, 12, 0], [72, 60, 24, 0], [0, 60, 24, 1], [24, 62, 24, 1])
     assert sorted(joined(sheet).notes.tolist()) == [[0, 60, 24, 1], [0, 60, 60, 0], [24, 62, 24, 1], [72, 60, 24, 0]]
+
+
+def test_joined_pieces_sound_the_same_and_strike_nothing_twice():
+    """Against a walk from step to step: what sounds when stays, and what ends where its like begins is gone."""
+    random = np.random.default_rng(4)
+    for _ in range(20):
+        rows = np.column_stack(
+            [
+                random.integers(0, 40, 60),
+                random.integers(60, 63, 60),
+                random.integers(1, 9, 60),
+                random.integers(0, 2, 60),
+            ]
+        )
+        sheet = a_sheet(*rows.tolist())
+        found = joined(sheet)
+        assert sounding(found) == sounding(sheet)
+        begins = {(onset, pitch, part) for onset, pitch, _, part in sheet.notes.tolist()}
+        kept = [
+            (onset, pitch, part) for onset, pitch, part in begins if (onset - 1, pitch, part) not in sounding(sheet)
+        ]
+        assert sorted((onset, pitch, part) for onset, pitch, _, part in found.notes.tolist()) == sorted(kept)
+
+
+def sounding(sheet):
+    return {
+        (step, pitch, part)
+        for onset, pitch, duration, part in sheet.notes.tolist()
+        for step in range(onset, onset + duration)
+    }
+
+
+def test_scores_that_cannot_be_written_are_left_out():
+    class Score:
+        notes, length = np.array([[0, 60, 24, 0]]), 96
+        bars, parts, kind = np.array([[0, 4, 4]]), (("Piano", 0),), "songs"
+
+    def changed(**values):
+        return type("Changed", (Score,), values)()
+
+    assert sheet_of_score(Score()).notes.tolist() == [[0, 60, 24, 0]]
+    assert sheet_of_score(changed(parts=Score.parts * 16)) is not None
+    assert sheet_of_score(changed(parts=Score.parts * 17)) is None
+    assert sheet_of_score(changed(notes=np.empty((0, 4), dtype=int))) is None
+    assert sheet_of_score(changed(bars=np.array([[0, 4, 4], [96, 4, 4]]), length=101)) is None  # a bar of five steps
 
 
 def test_shares_are_what_was_asked_for():

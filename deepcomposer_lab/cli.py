@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from deepcomposer_lab.music.span import Span
 
 PROGRAM = "deepcomposer-lab"
-BENCHMARKS = ("ar-cnn", "gan")
+BENCHMARKS = ("ar-cnn", "gan", "transformers")
 START_PAGE = "00_start_here.ipynb"
 
 EXIT_ERROR = 2
@@ -184,6 +184,7 @@ def _add_compose(command: Callable[..., _Parser]) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_ar_cnn_controls(parser)
     _add_gan_controls(parser)
+    _add_transformers_controls(parser)
 
 
 def _add_ar_cnn_controls(parser: argparse.ArgumentParser) -> None:
@@ -246,12 +247,29 @@ def _add_gan_controls(parser: argparse.ArgumentParser) -> None:
     )
 
 
-# The names of the technique's parameters, so that --help need not load torch to print them.
+def _add_transformers_controls(parser: argparse.ArgumentParser) -> None:
+    controls = parser.add_argument_group("parameters of transformers", "--creative-risk too, 0.5-2 (default 1)")
+    for name, (metavar, help) in TRANSFORMERS_CONTROLS.items():
+        controls.add_argument(_flag(name), metavar=metavar, default=argparse.SUPPRESS, help=help)
+
+
+# The names of the techniques' parameters, so that --help need not load torch to print them.
 AR_CNN_CONTROLS = {
     "max_notes_to_remove": ("PERCENT", "0-100 %% of the input's notes may go (default 20)"),
     "max_notes_to_add": ("NOTES", "0-1000 notes per eight bars may come (default 1000)"),
     "sampling_iterations": ("EDITS", "0-500 edits per eight bars (default 150)"),
     "creative_risk": ("RISK", "0.5-6, the softmax temperature (default 1)"),
+}
+TRANSFORMERS_CONTROLS = {
+    "sampling_technique": ("NAME", "nucleus, top_k or random: which unlikely tokens are never drawn (default nucleus)"),
+    "sampling_threshold": (
+        "SHARE",
+        "up to 1: the probability, of top_k the vocabulary, that is kept (default 0.95)",
+    ),
+    "input_duration": ("SECONDS", "1-60: how much of the input's end the model hears (default 20)"),
+    "track_extension_duration": ("SECONDS", "0-30: how much is composed (default 15)"),
+    "maximum_rest_time": ("SECONDS", "0.5-5: the longest silence (default 1)"),
+    "maximum_note_length": ("SECONDS", "0.5-8: the longest note (default 3)"),
 }
 
 
@@ -272,6 +290,7 @@ CONTROLS = {
         "key": "--key",
         "keep_tracks": "--only-melody",
     },
+    "transformers": {name: _flag(name) for name in (*TRANSFORMERS_CONTROLS, "creative_risk")},
 }
 
 
@@ -313,7 +332,7 @@ def _add_train(command: Callable[..., _Parser]) -> None:
 def _add_benchmark(command: Callable[..., _Parser]) -> None:
     parser = command("benchmark", _benchmark, "measure a technique on pieces it never saw, beside floors")
     parser.add_argument("technique", metavar="TECHNIQUE", help=f"one of: {', '.join(BENCHMARKS)}")
-    parser.add_argument("--quick", action="store_true", help="few pieces: under a minute")
+    parser.add_argument("--quick", action="store_true", help="few pieces: about a minute")
     parser.add_argument("--json", metavar="FILE", help="also write the figures as one flat object")
     parser.add_argument("--jsb", metavar="FILE", help="read the test pieces from the public Jsb16thSeparated.npz")
     parser.add_argument("--model", help="a trained model of that technique (default: its own; of gan, every one)")
@@ -326,7 +345,7 @@ def _add_benchmark(command: Callable[..., _Parser]) -> None:
     parser.add_argument(
         "--keep",
         action="store_true",
-        help="with --model, keep a GAN's figures in the package: for where its data is not",
+        help="keep the figures in the package, for where the data is not: gan --model NAME, transformers --jsb FILE",
     )
     trained = parser.add_argument_group("networks that are trained for the comparison, and kept as a file of figures")
     trained.add_argument(
@@ -491,6 +510,9 @@ def _start_page() -> Path:
     raise CommandError(f"the notebooks are not here; run this in the folder that holds {START_PAGE}.")
 
 
+_UNITS = {"ar-cnn": "edits", "gan": "steps", "transformers": "seconds of music"}
+
+
 def _compose(options: argparse.Namespace) -> int:
     """Read, compose, keep, export; whatever can be refused is refused before the network is loaded."""
     studio.find_technique(options.technique)
@@ -504,7 +526,7 @@ def _compose(options: argparse.Namespace) -> int:
     if "locked" in parameters:
         parameters["locked"] = [_span(text, music) for text in options.locked]
     began = time.perf_counter()
-    with _ProgressBar("edits" if options.technique == "ar-cnn" else "steps", options.quiet) as progress:
+    with _ProgressBar(_UNITS[options.technique], options.quiet) as progress:
         composition = studio.compose(
             music,
             options.technique,
@@ -533,11 +555,12 @@ def _compose(options: argparse.Namespace) -> int:
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:
     """Return the technique's parameters as they were given, those of the GAN read from text."""
+    own = CONTROLS.get(options.technique, {})
     for technique, controls in CONTROLS.items():
-        strange = [flag for name, flag in controls.items() if name in options]
-        if strange and technique != options.technique:
+        strange = [flag for name, flag in controls.items() if name in options and name not in own]
+        if strange:
             raise CommandError(f"{strange[0]} is for {technique}, not for {options.technique}.")
-    given = {name: getattr(options, name) for name in CONTROLS.get(options.technique, {}) if name in options}
+    given = {name: getattr(options, name) for name in own if name in options}
     if "tracks" in given:
         given["tracks"] = [role.strip() for role in given["tracks"].split(",") if role.strip()]
     if "track_seeds" in given:
@@ -779,16 +802,25 @@ def _benchmark(options: argparse.Namespace) -> int:
     jsb = None if options.jsb is None else Path(options.jsb)
     if jsb is not None and not jsb.is_file():
         raise CommandError(f"there is no file {options.jsb!r}.")
-    if options.technique == "gan" and (jsb is not None or options.architectures):
-        raise CommandError("--jsb and --architectures are for the benchmark of ar-cnn.")
-    if options.technique == "ar-cnn" and options.folds:
+    if options.technique == "gan" and jsb is not None:
+        raise CommandError("--jsb is for the benchmarks of ar-cnn and transformers.")
+    if options.technique != "ar-cnn" and options.architectures:
+        raise CommandError("--architectures is for the benchmark of ar-cnn.")
+    if options.technique != "gan" and options.folds:
         raise CommandError("--folds is for the benchmark of gan.")
+    if options.technique == "transformers" and options.train_original:
+        raise CommandError("--train-original is for the benchmarks of ar-cnn and gan.")
     if options.split != "test" and (options.technique != "gan" or options.keep):
         raise CommandError(
             "--split validation is for the benchmark of gan, whose figures on test songs alone are kept."
         )
-    if options.keep and (options.technique != "gan" or options.model is None or options.quick):
-        raise CommandError("--keep is for the whole benchmark of one GAN: benchmark gan --model NAME --keep.")
+    one_gan = options.technique == "gan" and options.model is not None
+    transformer = options.technique == "transformers" and jsb is not None
+    if options.keep and (options.quick or not (one_gan or transformer)):
+        raise CommandError(
+            "--keep is for the whole benchmark of one GAN, benchmark gan --model NAME --keep, or of a Transformer, "
+            "benchmark transformers --jsb FILE --keep."
+        )
     if options.keep:
         from deepcomposer_lab.benchmarks.records import FOLDER
 
@@ -808,9 +840,9 @@ def _benchmark(options: argparse.Namespace) -> int:
 def _benchmark_models(options: argparse.Namespace, jsb: Path | None) -> Mapping[str, float]:
     """Measure trained models and print the table."""
     lines: list[str] = []
-    gan = options.technique == "gan"
-    with _ProgressBar("models" if gan else "parts", quiet=False) as progress:
-        if gan:
+    chosen = {} if options.model is None else {"model": options.model}
+    with _ProgressBar("models" if options.technique == "gan" else "parts", quiet=False) as progress:
+        if options.technique == "gan":
             from deepcomposer_lab.benchmarks import gan as gans
 
             figures = gans.run(
@@ -822,10 +854,15 @@ def _benchmark_models(options: argparse.Namespace, jsb: Path | None) -> Mapping[
                 split=options.split,
                 kept=options.keep,
             )
+        elif options.technique == "transformers":
+            from deepcomposer_lab.benchmarks import transformers
+
+            figures = transformers.run(
+                quick=options.quick, jsb=jsb, report=lines.append, progress=progress, kept=options.keep, **chosen
+            )
         else:
             from deepcomposer_lab.benchmarks import ar_cnn
 
-            chosen = {} if options.model is None else {"model": options.model}
             figures = ar_cnn.run(quick=options.quick, jsb=jsb, report=lines.append, progress=progress, **chosen)
     print("\n".join(lines))
     return figures

@@ -292,7 +292,7 @@ def compose(
     music : Composition or Melody
         What to start from; a composition of an earlier run is as good as a melody.
     technique : str
-        "ar-cnn", which edits what there is, or "gan", which adds a band.
+        "ar-cnn", which edits what there is, "gan", which adds a band, or "transformers", which goes on where it ends.
     model : str, optional
         A trained model by name; the technique's own unless told otherwise.
     save : bool
@@ -303,7 +303,8 @@ def compose(
         The technique's own, under their public names, and `seed`; for "ar-cnn" also `keep_melody=True`,
         `locked=[Span(start, end)]`, `choir=True` and `avoid_parallels=False`, as `ARCNN.compose` tells; for "gan"
         `tracks=["drums", "bass"]`, `track_seeds={"drums": 5}`, `blend=(9, 0.5)`, `instruments={"bass": 32}`,
-        `keep_tracks=False` and `key="G minor"`, as `GAN.compose` tells.
+        `keep_tracks=False` and `key="G minor"`, as `GAN.compose` tells; for "transformers"
+        `track_extension_duration=30`, `creative_risk=1.2` and more, as `Transformers.extend` tells.
 
     Raises
     ------

@@ -86,7 +86,7 @@ class TwoNetworks(OneNetwork):
         self.band, self.kept = BAND, []
         self.discriminator_updates = 0
         self.random = np.random.default_rng(7)
-        self.samples = [(0.0, self.music(0))]
+        self.samples = [(0.0, self.pairs(0))]
 
     def __iter__(self):
         while self.step < self.total_steps:
@@ -101,7 +101,7 @@ class TwoNetworks(OneNetwork):
     def generator_step(self):
         progress = self.take("generator")
         if self.step % 10 == 0:
-            self.samples.append((self.step / 10, self.music(self.step / self.total_steps)))
+            self.samples.append((self.step / 10, self.pairs(self.step / self.total_steps)))
         return progress
 
     def keep(self, path):
@@ -132,10 +132,15 @@ class TwoNetworks(OneNetwork):
             updated=updated,
         )
 
-    def music(self, done):
+    def pairs(self, done):
+        melodies = [sample_melody(name) for name in ("ode_to_joy", "frere_jacques")]
+        return {
+            f"{melody.title}, noise {noise}": self.music(done, melody, noise) for melody in melodies for noise in (1, 2)
+        }
+
+    def music(self, done, melody, noise):
         """A melody with chords, a bass and drums that are noise at first and fall into place."""
-        random = np.random.default_rng(3)
-        melody = sample_melody("ode_to_joy")
+        random = np.random.default_rng(noise)
         bars = 8
         keys, bass, drums = [], [], []
         for step in range(bars * 8):
@@ -155,4 +160,4 @@ class TwoNetworks(OneNetwork):
             Track(bass, "Bass"),
             Track(drums, "Drums", is_drum=True),
         ]
-        return Composition(tracks, title="Ode to Joy")
+        return Composition(tracks, title=melody.title)

@@ -486,6 +486,29 @@ def test_benchmark_prints_its_report_and_writes_flat_figures(
     assert asked["model"] == "mine"
 
 
+def test_benchmark_measures_transformers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from deepcomposer_lab.benchmarks import transformers
+
+    asked: list[dict[str, object]] = []
+
+    def measure(**options: object) -> dict[str, float]:
+        asked.append(options)
+        options["report"]("a table")  # type: ignore[operator]
+        return {"jsb.bits_per_note": 2.0}
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(transformers, "run", measure)
+    Path("jsb.npz").touch()
+    assert cli.main(["benchmark", "transformers", "--quick", "--jsb", "jsb.npz", "--json", "t.json"]) == 0
+    assert (asked[0]["quick"], asked[0]["jsb"], asked[0]["kept"]) == (True, Path("jsb.npz"), False)
+    assert "a table" in capsys.readouterr().out
+    assert json.loads(Path("t.json").read_text()) == {"jsb.bits_per_note": 2.0}
+    assert cli.main(["benchmark", "transformers", "--model", "mine", "--jsb", "jsb.npz", "--keep"]) == 0
+    assert (asked[1]["model"], asked[1]["kept"]) == ("mine", True)
+
+
 def test_benchmark_refuses_unknown_techniques_and_missing_files(refused: Callable[..., str]) -> None:
     assert "no benchmark 'polka'" in refused("benchmark", "polka")
     assert "no file 'gone.npz'" in refused("benchmark", "ar-cnn", "--jsb", "gone.npz")
@@ -497,6 +520,10 @@ def test_benchmark_refuses_unknown_techniques_and_missing_files(refused: Callabl
     assert "give one" in refused("benchmark", "ar-cnn", "--train-original", "--architectures")
     assert "for --train-original" in refused("benchmark", "ar-cnn", "--architectures", "--checkpoint", "c.pt")
     assert "of ar-cnn" in refused("benchmark", "gan", "--architectures")
+    assert "of ar-cnn" in refused("benchmark", "transformers", "--architectures")
+    assert "ar-cnn and gan" in refused("benchmark", "transformers", "--train-original")
+    assert "of gan" in refused("benchmark", "transformers", "--folds")
+    assert "--jsb FILE --keep" in refused("benchmark", "transformers", "--keep")
     assert "of gan" in refused("benchmark", "ar-cnn", "--folds")
     assert "give one" in refused("benchmark", "gan", "--folds", "--train-original")
     assert "one GAN" in refused("benchmark", "gan", "--keep")

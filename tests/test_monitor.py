@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import nbclient
@@ -120,6 +121,58 @@ def test_the_slider_shows_and_plays_every_epoch(begin):
     assert "autoplay" in monitor._player.value
     monitor.epoch.value = 1
     assert monitor._player.value == ""  # what is heard is what is seen
+
+
+def test_another_pair_is_shown_and_played_at_the_same_epoch(begin):
+    trainer = TwoNetworks(40)
+    run = begin(trainer)
+    monitor = run.monitor
+    assert run.wait(20)
+    until(lambda: monitor.epoch.max == 4)
+    names = [f"{melody}, noise {noise}" for melody in ("Ode to Joy", "Frère Jacques") for noise in (1, 2)]
+    assert list(monitor.pair.options) == names
+    assert monitor.pair.value == names[0]
+    assert (monitor.pair.description, monitor.pair.layout.display) == ("Melody", None)
+    assert "noise" in monitor.pair.tooltip
+    heard = []
+    monitor._hear = lambda piece: heard.append(piece) or "<audio></audio>"
+    monitor.epoch.value = 2
+    rolls = []
+    for name in names:
+        monitor.pair.value = name
+        assert "after epoch 2" in monitor._epoch_words.value
+        assert monitor._player.value == ""  # what is heard is what is seen
+        rolls.append(monitor._roll.value)
+        monitor.hear.click()
+        until(lambda: monitor._player.value)
+    assert heard == [trainer.samples[2][1][name] for name in names]
+    assert len(set(rolls)) == 4
+    monitor.refresh()
+    assert (monitor.pair.value, monitor._roll.value) == (names[-1], rolls[-1])
+
+
+def test_whoever_chose_another_pair_keeps_it_while_epochs_go_by(begin):
+    monitor = begin(TwoNetworks(LONG, seconds=0.0005)).monitor
+    until(lambda: monitor.epoch.max >= 1, seconds=30)
+    monitor.pair.value = "Frère Jacques, noise 2"
+    before = monitor.epoch.max
+    until(lambda: monitor.epoch.value > before, seconds=30)
+    assert monitor.pair.value == "Frère Jacques, noise 2"
+
+
+def test_what_was_rendered_of_another_pair_is_not_heard(begin):
+    run = begin(TwoNetworks(20))
+    monitor = run.monitor
+    assert run.wait(20)
+    until(lambda: monitor.epoch.max == 2)
+    begun, go_on = threading.Event(), threading.Event()
+    monitor._hear = lambda piece: begun.set() or (go_on.wait(10) and "<audio></audio>")
+    monitor.hear.click()
+    assert begun.wait(10)
+    monitor.pair.value = "Ode to Joy, noise 2"
+    go_on.set()
+    until(lambda: monitor.hear.description == "Hear")
+    assert monitor._player.value == ""
 
 
 def test_whoever_looks_at_an_older_epoch_is_left_there(begin):

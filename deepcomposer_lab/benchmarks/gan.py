@@ -26,16 +26,15 @@ Lesson: notebooks/06_musegan.ipynb.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
 from deepcomposer_lab.benchmarks import gan_folds, gan_table, original_gan
 from deepcomposer_lab.benchmarks.ar_cnn import estimated
 from deepcomposer_lab.benchmarks.gan_rows import QUICK_SEEDS, SEEDS, Bench, accompanist, bench_of
-from deepcomposer_lab.benchmarks.records import FOLDER, read_record, write_record
+from deepcomposer_lab.benchmarks.records import keep_figures, kept_figures, read_record
 from deepcomposer_lab.datasets import list_datasets
 from deepcomposer_lab.models.inference import one_thread
 from deepcomposer_lab.models.registry import Model, list_models, load_model
@@ -145,7 +144,7 @@ def run(
             for line in gan_table.of_model(found, one.card.stem, data, split):
                 report(line)
             if kept:
-                report(f"Figures kept in {keep(one, found).name}")
+                report(f"Figures kept in {keep_figures(one.card, found).name}")
         found |= composing_seconds(one, 1 if quick else RUNS)
         figures |= {f"{name}.{figure}": value for figure, value in found.items()}
         if progress is not None:
@@ -198,10 +197,6 @@ def _is_here(data: str) -> bool:
     return all(part in list_datasets() for part in data.split("+"))
 
 
-def _kept_file(model: Model) -> Path:
-    return FOLDER / f"{model.card.stem}.json"
-
-
 def _check_data(models: Sequence[Model]) -> None:
     for model in models:
         data = str(model.card.dataset["name"])
@@ -209,18 +204,12 @@ def _check_data(models: Sequence[Model]) -> None:
             raise ValueError(f"The figures of {model.card.stem} cannot be kept: its data, {data}, is not here.")
 
 
-def keep(model: Model, figures: Mapping[str, float]) -> Path:
-    """Keep a model's figures in the package, and return where."""
-    write_record(_kept_file(model), {"weights": {"sha256": model.card.weights_sha256}, "figures": dict(figures)})
-    return _kept_file(model)
-
-
 def _kept(model: Model, report: Report) -> dict[str, float]:
     """Say that a model's data is not here, and return the figures that were kept when it was."""
     card = model.card
     data = card.dataset["name"]
-    record = read_record(_kept_file(model))
-    if record is None or record["weights"]["sha256"] != card.weights_sha256:
+    record = kept_figures(card)
+    if record is None:
         report(f"\n{card.stem}: its data, {data}, is not here, so it cannot be measured.")
         return {}
     report(f"\n{card.stem}: its data, {data}, is not here; figures of {record['date']}:")

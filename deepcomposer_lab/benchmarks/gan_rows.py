@@ -24,6 +24,7 @@ from deepcomposer_lab.benchmarks.accompaniment import (
     exchanged,
     exchanges,
     fit_to_melody,
+    left_out_gap,
     measure_fit,
     measure_tracks,
     noise_floor_sd,
@@ -186,6 +187,7 @@ class Bench:
         apart = distances(tracks, self.tracks, self.weights)
         figures = {
             f"{prefix}distance_sd": distance_sd(tracks, self.tracks, self.weights),
+            f"{prefix}left_out_gap": left_out_gap(tracks, self.tracks, self.weights),
             f"{prefix}fit_to_melody": fit_to_melody(fit, self.fit, self.weights),
             **_by_name(row or "model", tracks, self.weights),
             **_by_name(row or "model", fit, self.weights),

@@ -51,6 +51,7 @@ def summary(figures: Mapping[str, float], prefix: str = "") -> Iterator[str]:
     rows = [
         ("distance from the data", "distance_sd", f"sd; noise floor {beside('noise_floor_sd')}, copied "
          f"{beside('copied.distance_sd')}"),
+        ("left out of that", "left_out_gap", "points off, of what hardly varies in the data"),
         ("fit to the melody", "fit_to_melody", f"sd, data 0; shuffled {beside('shuffled_fit_to_melody')}, "
          f"copied {beside('copied.fit_to_melody')}"),
         ("drums in pattern", "drum_in_pattern_gap", "points from the data's"),

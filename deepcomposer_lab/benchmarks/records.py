@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from deepcomposer_lab.models.registry import ModelCard
 from deepcomposer_lab.music.files import write_atomically
 
 FOLDER = Path(__file__).resolve().parent / "figures"
@@ -35,3 +36,16 @@ def read_record(path: Path) -> dict[str, Any] | None:
         When the file holds no JSON.
     """
     return json.loads(path.read_text()) if path.exists() else None
+
+
+def keep_figures(card: ModelCard, figures: Mapping[str, float]) -> Path:
+    """Keep a model's figures, for those who have it but not its data, and return where."""
+    path = FOLDER / f"{card.stem}.json"
+    write_record(path, {"weights": {"sha256": card.weights_sha256}, "figures": dict(figures)})
+    return path
+
+
+def kept_figures(card: ModelCard) -> dict[str, Any] | None:
+    """Return the record of a model's figures, or None where there is none of just these weights."""
+    record = read_record(FOLDER / f"{card.stem}.json")
+    return record if record is not None and record["weights"]["sha256"] == card.weights_sha256 else None

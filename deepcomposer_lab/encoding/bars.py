@@ -371,20 +371,20 @@ BAND_WINDOWS: dict[str, tuple[TrackWindow, ...]] = {
         TrackWindow("drums", "drums"),
         TrackWindow("bass", "line", 24, 28, 33, top=False),
         TrackWindow("guitar", "chords", 38, 40, 27),
-        # Rock's strings move in eighths: 93 % of the notes of Freedoom's begin on one, and all of the arranger's.
+        # A band's strings move in eighths: of Freedoom's notes 93 % begin on one, of the arranger's all.
         TrackWindow("strings", "chords", 46, 40, 48, stride=2),
     ),
     "pop": (
         TrackWindow("drums", "drums"),
         TrackWindow("bass", "line", 24, 28, 33, top=False),
         TrackWindow("keys", "chords", 42, 40, 0),
-        TrackWindow("strings", "chords", 46, 40, 48),
+        TrackWindow("strings", "chords", 46, 40, 48, stride=2),
     ),
     "jazz": (
         TrackWindow("drums", "drums"),
         TrackWindow("bass", "line", 24, 28, 32, top=False),
         TrackWindow("keys", "chords", 42, 40, 0),
-        TrackWindow("strings", "chords", 46, 40, 48),
+        TrackWindow("strings", "chords", 46, 40, 48, stride=3),
     ),
     "symphony": (
         TrackWindow("violin", "line", 52, 40, 40),

@@ -13,6 +13,7 @@ Lesson: notebooks/09_transformers.ipynb.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -190,7 +191,7 @@ class Transformers:
         seed : int, optional
             The same seed gives the same notes; a fresh one is drawn, and kept, where none is given.
         progress : callable (done, total), optional
-            In hundredths of a second of music.
+            In seconds of music.
         sampling_technique : {"nucleus", "top_k", "random"}
         sampling_threshold : float, 0.001–1
             Of "nucleus" the probability that is kept, of "top_k" the share of the vocabulary; "random" ignores it.
@@ -216,11 +217,11 @@ class Transformers:
         seed = chosen_seed(seed)
         task = _Task.of(as_composition(music), values)
         made: list[list[Note]] = [[] for _ in task.piece.tracks]
-        total = round(100 * values["track_extension_duration"])
+        total = math.ceil(values["track_extension_duration"])
         for note, track in self._sampled(task, seed, values):
             made[track].append(note)
             if progress is not None:
-                progress(min(total, round(100 * (task.seconds(note.onset) - task.seconds(task.seam)))), total)
+                progress(int(task.seconds(note.onset) - task.seconds(task.seam)), total)
         if progress is not None:
             progress(total, total)
         tracks = [track.with_notes([*track.notes, *new]) for track, new in zip(task.piece.tracks, made, strict=True)]

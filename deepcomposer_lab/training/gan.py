@@ -33,7 +33,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ from deepcomposer_lab.models.inference import accompaniment, one_thread
 from deepcomposer_lab.models.registry import Model, ModelCard, next_version, save_model
 from deepcomposer_lab.music.composition import Composition, Track, as_composition
 from deepcomposer_lab.music.melody import Melody
+from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.music.samples import sample_melody
 from deepcomposer_lab.networks.musegan import (
     Critic,
@@ -64,7 +65,7 @@ from deepcomposer_lab.networks.musegan import (
 )
 from deepcomposer_lab.networks.unet_gan import UNetGANConfig, UNetGenerator
 from deepcomposer_lab.training.checkpoints import follow, read_checkpoint, write_checkpoint
-from deepcomposer_lab.training.progress import Progress
+from deepcomposer_lab.training.progress import Progress, Sample
 from deepcomposer_lab.training.recipes import GANRecipe
 from deepcomposer_lab.training.song_planes import CHORALES, EncodedSong, encoded_piece, encoded_song, songs_of
 from deepcomposer_lab.training.surroundings import surroundings
@@ -74,8 +75,8 @@ Batch = tuple[Tensor, list[Tensor]]  # melody (B, 2, M, T), and for each track (
 # What the streams of random numbers are for; with the seed and a count they make each draw its own.
 _ORDER, _DISCRIMINATOR, _GENERATOR, _MEASURE = range(4)
 MEASURED_SONGS, MEASURED_BARS = 24, 8
-SAMPLE = "ode_to_joy"
-SAMPLE_SEED = 7
+SAMPLE_MELODIES = ("ode_to_joy", "frere_jacques")  # in none of the datasets; equally long, so they share their noises
+SAMPLE_SEEDS = (7, 8)  # of noise 1 and noise 2
 METRICS = ("empty_bar_rate", "distinct_pitches_per_bar", "in_scale_ratio", "polyphonic_rate", "drum_in_pattern")
 
 
@@ -153,8 +154,10 @@ class GANTrainer:
     step, total_steps : int
         Updates of the generator so far, and in all.
     discriminator_updates : int
-    samples : list of (float, Composition)
-        The epoch, and what the averaged generator made then of one melody and one noise; epoch 0 first.
+    pairs : dict of str to Pair
+        Two melodies that no dataset holds with two noises each, by names such as "Ode to Joy, noise 1".
+    samples : list of (float, dict of str to Composition)
+        The epoch, and what the averaged generator made then of each of the pairs, by its name; epoch 0 first.
     band : dict of str to (float, float)
         The five metrics of the real accompaniments: the range that the middle half of the songs lies in.
     measured : list of (float, dict)
@@ -200,7 +203,8 @@ class GANTrainer:
         self.step, self.discriminator_updates, self.seconds = 0, 0, 0.0
         self._since_generator = 0  # discriminator updates since the generator's last
         self._recent: dict[str, float] = {}
-        self.samples: list[tuple[float, Composition]] = []
+        self.pairs = fixed_pairs(self.config, self.encoding)
+        self.samples: list[Sample] = []
         self.measured: list[tuple[float, dict[str, float]]] = []
         self.band = self._band()
         if checkpoint is not None and checkpoint.exists():
@@ -403,15 +407,22 @@ class GANTrainer:
     @one_thread()
     @torch.no_grad()
     def _look(self) -> dict[str, float]:
-        """Measure what the averaged generator makes of validation melodies, and let it play the sample again."""
+        """Measure what the averaged generator makes of validation melodies, and let it play the fixed pairs again."""
         epoch = self.step / self.steps_per_epoch
         melody, _ = self._measured_batch()
         made = self._played(self.average(melody, self._noise(melody, self._chance(_MEASURE, 0))))
         found = self._five_metrics(made)
         figures = {name: float(np.mean(values)) for name, values in _answered(found).items()}
         self.measured.append((epoch, figures))
-        self.samples.append((epoch, accompany(self.average, self.encoding, SAMPLE, SAMPLE_SEED)))
+        self._listen()
         return figures
+
+    @one_thread()
+    @torch.no_grad()
+    def _listen(self) -> None:
+        """Keep what the averaged generator makes of every fixed pair by now."""
+        music = {name: accompany(self.average, self.encoding, pair) for name, pair in self.pairs.items()}
+        self.samples.append((self.step / self.steps_per_epoch, music))
 
     @property
     def _measured_crops(self) -> list[int]:
@@ -562,7 +573,9 @@ class GANTrainer:
             "seconds": self.seconds,
             "recent": self._recent,
             "measured": self.measured,
-            "samples": [(epoch, _plain(music)) for epoch, music in self.samples],
+            "samples": [
+                (epoch, {name: _plain(piece) for name, piece in music.items()}) for epoch, music in self.samples
+            ],
         }
         write_checkpoint(path, self.recipe.as_dict(), state)
 
@@ -583,7 +596,13 @@ class GANTrainer:
         self.step, self.discriminator_updates = state["step"], state["discriminator_updates"]
         self._since_generator, self.seconds = state["since_generator"], state["seconds"]
         self._recent, self.measured = state["recent"], [(epoch, dict(found)) for epoch, found in state["measured"]]
-        self.samples = [(epoch, _from_plain(values)) for epoch, values in state["samples"]]
+        self.samples = [
+            (epoch, {name: _from_plain(tracks, self.pairs[name].melody) for name, tracks in music.items()})
+            for epoch, music in state["samples"]
+            if [*music] == [*self.pairs]  # an earlier version of this package kept other music
+        ]
+        if not self.samples:
+            self._listen()
 
 
 def _answered(found: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
@@ -651,26 +670,59 @@ def five_metrics(
     }
 
 
-def accompany(generator: nn.Module, encoding: BarsEncoding, sample: str, seed: int) -> Composition:
-    """Return what a generator makes of a sample melody in C: what training lets one hear, epoch by epoch."""
-    music = as_composition(sample_melody(sample))
-    grid = BarGrid.of(music, encoding)
-    melody = encoding.melody.draw(grid.place(music.tracks[0].notes), grid.steps)
-    config: Any = generator.config
-    noise = Noise.draw(config, 1, grid.bars, torch.Generator().manual_seed(seed))
-    made = accompaniment(generator, melody, [part[0].numpy() for part in noise])
+@dataclass(frozen=True)
+class Pair:
+    """A melody and a noise that stay the same for a whole training: what changes in their music is the training alone.
+
+    Parameters
+    ----------
+    melody : Composition
+        In C, of one track.
+    noise : Noise
+        Of one piece, for as many bars as the melody has.
+    """
+
+    melody: Composition
+    noise: Noise
+
+
+def fixed_pairs(config: MuseGANConfig, encoding: BarsEncoding) -> dict[str, Pair]:
+    """Return what training lets one hear epoch by epoch: each of `SAMPLE_MELODIES` with the noise of each seed.
+
+    Two noises to a melody show whether noise means anything (where both sound alike, the generator ignores it), and
+    two melodies to a noise whether the generator listens to what it accompanies.
+    """
+    melodies = [as_composition(sample_melody(name)) for name in SAMPLE_MELODIES]
+    return {
+        f"{melody.title}, noise {number}": Pair(
+            melody,
+            Noise.draw(config, 1, BarGrid.of(melody, encoding).bars, torch.Generator().manual_seed(seed)),
+        )
+        for melody in melodies
+        for number, seed in enumerate(SAMPLE_SEEDS, start=1)
+    }
+
+
+def accompany(generator: nn.Module, encoding: BarsEncoding, pair: Pair) -> Composition:
+    """Return what a generator makes of a pair: the melody, and the accompaniment that it adds."""
+    [melody] = pair.melody.tracks
+    grid = BarGrid.of(pair.melody, encoding)
+    planes = encoding.melody.draw(grid.place(melody.notes), grid.steps)
+    made = accompaniment(generator, planes, [part[0].numpy() for part in pair.noise])
     added = [
         Track(tuple(grid.notes(window.read(planes), 70)), window.role.capitalize(), window.program, window.is_drum)
         for window, planes in zip(encoding.tracks, made, strict=True)
     ]
-    return music.with_tracks([*music.tracks, *added])
+    return pair.melody.with_tracks([melody, *added])
 
 
 def _plain(music: Composition) -> list[dict[str, Any]]:
-    """Return a sample's tracks as plain values; its tempo and metre are the sample melody's."""
+    """Return a sample's tracks as plain values, its notes as one tensor; its tempo and metre are its melody's."""
     return [
         {
-            "notes": [(note.onset, note.pitch, note.duration, note.velocity) for note in track.notes],
+            "notes": torch.tensor(
+                [(note.onset, note.pitch, note.duration, note.velocity) for note in track.notes], dtype=torch.float64
+            ),  # (N, 4): thousands of notes are read at once, where tuples would be unpickled one by one
             "name": track.name,
             "program": track.program,
             "is_drum": track.is_drum,
@@ -679,15 +731,31 @@ def _plain(music: Composition) -> list[dict[str, Any]]:
     ]
 
 
-def _from_plain(tracks: Sequence[Mapping[str, Any]]) -> Composition:
-    from deepcomposer_lab.music.note import Note
-
-    return as_composition(sample_melody(SAMPLE)).with_tracks(
+def _from_plain(tracks: Sequence[Mapping[str, Any]], melody: Composition) -> Composition:
+    return melody.with_tracks(
         [
-            Track(tuple(Note(*note) for note in track["notes"]), track["name"], track["program"], track["is_drum"])
+            Track(
+                tuple(
+                    Note(onset, int(pitch), duration, int(velocity))
+                    for onset, pitch, duration, velocity in track["notes"].tolist()
+                ),
+                track["name"],
+                track["program"],
+                track["is_drum"],
+            )
             for track in tracks
         ]
     )
 
 
-__all__ = ["CHORALES", "Crops", "GANTrainer", "accompany", "config_of", "five_metrics", "generator_of"]
+__all__ = [
+    "CHORALES",
+    "Crops",
+    "GANTrainer",
+    "Pair",
+    "accompany",
+    "config_of",
+    "five_metrics",
+    "fixed_pairs",
+    "generator_of",
+]

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from deepcomposer_lab.music.composition import Composition
+
+Sample = tuple[float, Mapping[str, Composition]]
+"""An epoch, and what was made then, by the names of the melody and the noise it was made of: "Ode to Joy, noise 1"."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -51,8 +56,8 @@ class Trainer(Protocol):
     """What `TrainingRun` asks of a trainer.
 
     A GAN's trainer also has `discriminator_step()` and `generator_step()`, one update of one network, each returning
-    a Progress; `band`, the low and high of each metric over the data; and `samples`, a growing list of (epoch, music
-    from the same melody and noise). One that can be kept has `keep(path)`.
+    a Progress; `band`, the low and high of each metric over the data; and `samples`, a growing list of `Sample`, all of
+    the same melodies and noises. One that can be kept has `keep(path)`.
     """
 
     total_steps: int

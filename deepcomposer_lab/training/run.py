@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deepcomposer_lab.training.progress import Progress, Trainer
+from deepcomposer_lab.training.progress import Progress, Sample, Trainer
 
 MOST_POINTS = 2_000
 """The most that a curve of `History` keeps: beyond, two neighbours become their mean."""
@@ -421,8 +421,11 @@ class TrainingRun:
         return getattr(self._trainer, "band", None) or {}
 
     @property
-    def samples(self) -> list[tuple[float, Any]]:
-        """Music from the same melody and noise at some epochs, as (epoch, composition), the first before training."""
+    def samples(self) -> list[Sample]:
+        """What was made at some epochs of the same melodies and noises, the first before training.
+
+        `epoch, music = run.samples[-1]`, and `music["Ode to Joy, noise 1"]` is a composition.
+        """
         return list(getattr(self._trainer, "samples", None) or ())
 
     @property

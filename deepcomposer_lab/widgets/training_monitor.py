@@ -10,13 +10,14 @@ Lesson: notebooks/05_gans.ipynb.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import anywidget
 import ipywidgets
+import traitlets
 
 from deepcomposer_lab.music.composition import Composition
 
@@ -43,7 +44,7 @@ class Run(Protocol):
     @property
     def progress(self) -> Any: ...  # noqa: D102
     @property
-    def samples(self) -> Sequence[tuple[float, Composition]]: ...  # noqa: D102
+    def samples(self) -> Sequence[tuple[float, Mapping[str, Composition]]]: ...  # noqa: D102
     @property
     def has_discriminator(self) -> bool: ...  # noqa: D102
     def pause(self, *, wait: bool = True) -> None: ...  # noqa: D102
@@ -54,9 +55,17 @@ class Run(Protocol):
     def on_change(self, watcher: Callable[[], None]) -> Callable[[], None]: ...  # noqa: D102
 
 
-class _Frame(anywidget.AnyWidget):
-    """Brings the monitor's style and keys; it draws nothing."""
+class _Chosen(NamedTuple):
+    """Which music is looked at: the place of its epoch among the samples, and what it was made of."""
 
+    place: int
+    pair: str
+
+
+class _Frame(anywidget.AnyWidget):
+    """Brings the monitor's style, keys and what ipywidgets does not tell of its parts; it draws nothing."""
+
+    hint = traitlets.Unicode().tag(sync=True)  # the chooser's tooltip: ipywidgets shows none beside a description
     _esm = _STATIC / "training_monitor.js"
     _css = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in ("tokens.css", "training_monitor.css"))
 
@@ -72,7 +81,7 @@ class TrainingMonitor(ipywidgets.VBox):
     run : Run
     curves : callable () -> widget or None
         Called on every change: brings the curves up to date and returns them; None as long as there are none.
-    picture : callable (composition, all samples) -> str
+    picture : callable (composition, its likes of all epochs) -> str
         The piano roll as HTML.
     hear : callable (composition) -> str
         A player as HTML; called when somebody wants to hear.
@@ -95,8 +104,8 @@ class TrainingMonitor(ipywidgets.VBox):
         self.run = run
         self._curves, self._picture, self._hear, self._found = curves, picture, hear, found
         self._lock = threading.RLock()  # the run's thread refreshes, the kernel's answers the hands
-        self._heard: float | None = None  # the epoch whose sound is there
-        self._drawn: tuple[int, int] = (-1, -1)
+        self._drawn: _Chosen | None = None
+        self._known = 0  # samples at the last drawing
 
         self.play = _button("Play", "play", "is-play", self._play)
         self.stop = _button("Stop", "stop", "is-stop", lambda: run.ask_to_stop())
@@ -115,16 +124,19 @@ class TrainingMonitor(ipywidgets.VBox):
             value=0, min=0, max=0, readout=False, tooltip="The epoch whose music you see and hear"
         )
         self._epoch_words = _html("dc-monitor-epoch")
+        self.pair = ipywidgets.Dropdown(
+            description="Melody", tooltip="The melody and the noise whose music you see and hear"
+        )
         self.hear = _button("Hear", "volume-up", "is-hear", self._listen)
-        self.hear.tooltip = "Hear the music of this epoch (H)"
+        self.hear.tooltip = "Hear this melody at this epoch (H)"
         self._roll, self._player = _html("dc-monitor-roll"), _html()
         self._listening = ipywidgets.VBox(
             [
                 _html(
                     "dc-monitor-heading",
-                    "<b>Hear it learn</b><span>The same melody and the same noise at every epoch.</span>",
+                    "<b>Hear it learn</b><span>Each melody with the same noise at every epoch.</span>",
                 ),
-                _row(self.hear, self.epoch, self._epoch_words),
+                _row(self.hear, self.pair, self.epoch, self._epoch_words),
                 self._roll,
                 self._player,
             ]
@@ -139,10 +151,11 @@ class TrainingMonitor(ipywidgets.VBox):
 
         for button in (self.play, self.stop, self.discriminator, self.generator, self.step, self.hear, self.keep):
             button.on_click(self._pressed)
-        self.epoch.observe(lambda _: self._show_epoch(), "value")
+        for chooser in (self.epoch, self.pair):
+            chooser.observe(lambda _: self._show_music(), "value")
         super().__init__(
             [
-                _Frame(),
+                _Frame(hint=self.pair.tooltip),
                 self._bar,
                 self.numbers,
                 self.status,
@@ -233,30 +246,39 @@ class TrainingMonitor(ipywidgets.VBox):
     def _show_samples(self) -> None:
         samples = self.run.samples
         _show(self._listening, bool(samples))
-        last = max(0, len(samples) - 1)
+        if not samples:
+            return
+        pairs = tuple(samples[-1][1])
+        if self.pair.options != pairs:
+            self.pair.options, self.pair.value = pairs, pairs[0]
+        _show(self.pair, len(pairs) > 1)
+        last = len(samples) - 1
         if last != self.epoch.max:
             follows = self.epoch.value == self.epoch.max  # the newest, unless somebody looks at an older one
             self.epoch.max = last
             if follows:
                 self.epoch.value = last
         self.epoch.disabled = len(samples) < 2
-        if samples and self._drawn[1] != len(samples):
-            self._show_epoch()
+        if self._known != len(samples):
+            self._show_music()
 
-    def _show_epoch(self) -> None:
-        """Draw the music of the chosen epoch; what was heard of another is put away."""
+    @property
+    def _chosen(self) -> _Chosen:
+        return _Chosen(self.epoch.value, self.pair.value)
+
+    def _show_music(self) -> None:
+        """Draw the chosen music; the sound of any other is put away."""
         with self._lock:
             samples = self.run.samples
             if not samples:
                 return
-            index = min(self.epoch.value, len(samples) - 1)
-            epoch, piece = samples[index]
-            if index != self._drawn[0]:
+            chosen = self._chosen
+            if chosen != self._drawn:
                 self._player.value = ""
-                self._heard = None
-            self._drawn = index, len(samples)
+            self._drawn, self._known = chosen, len(samples)
+            epoch, music = samples[chosen.place]
             self._epoch_words.value = f"<b>{_epoch_in_words(epoch)}</b>"
-            self._roll.value = self._picture(piece, [other for _, other in samples])
+            self._roll.value = self._picture(music[chosen.pair], [others[chosen.pair] for _, others in samples])
 
     def _say(self, sentence: str, is_trouble: bool = False) -> None:
         trouble = " is-trouble" if is_trouble else ""
@@ -293,21 +315,22 @@ class TrainingMonitor(ipywidgets.VBox):
         self.saved.value = f'<div class="dc-monitor-notice{trouble}" role="status">{escape(sentence)}</div>'
 
     def _listen(self) -> None:
-        """Render the sound of the chosen epoch, beside the kernel's own thread: other cells can run meanwhile."""
+        """Render the sound of the chosen music, beside the kernel's own thread: other cells can run meanwhile."""
         samples = self.run.samples
         if not samples:
             return
-        index = min(self.epoch.value, len(samples) - 1)
+        chosen = self._chosen
+        piece = samples[chosen.place][1][chosen.pair]
         self.hear.disabled, self.hear.description = True, "Rendering …"
-        threading.Thread(target=self._render, args=(index, samples[index][1]), daemon=True, name="sound").start()
+        threading.Thread(target=self._render, args=(chosen, piece), daemon=True, name="sound").start()
 
-    def _render(self, index: int, piece: Composition) -> None:
+    def _render(self, chosen: _Chosen, piece: Composition) -> None:
         try:
             player = self._hear(piece)
         except Exception as error:
             player = f'<div class="dc-monitor-notice is-trouble" role="status">{escape(str(error))}</div>'
         with self._lock:
-            if index == self.epoch.value:
+            if chosen == self._chosen:
                 self._player.value = ""  # the same sound once more starts again
                 self._player.value = player
             self.hear.disabled, self.hear.description = False, "Hear"

@@ -20,6 +20,7 @@ from deepcomposer_lab.benchmarks.accompaniment import (
     exchanges,
     fit_distances,
     fit_to_melody,
+    left_out_gap,
     measure_fit,
     measure_tracks,
     noise_floor_sd,
@@ -238,6 +239,9 @@ def test_a_measure_that_hardly_varies_is_left_out() -> None:
     weights = np.ones((1, 3))
     assert distances(generated, real, weights)[0, 1] == pytest.approx(1)
     assert distance_sd(generated, real, weights)[0] == pytest.approx(1)
+    # What is left out of it is not lost.
+    assert left_out_gap(generated, real, weights)[0] == pytest.approx(500)
+    assert left_out_gap(real, real, weights).max() == 0
 
 
 def test_no_answer_where_there_should_be_one_counts_as_far_away_as_can_be() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepcomposer_lab.benchmarks import gan, gan_folds, gan_rows, original_gan
+from deepcomposer_lab.benchmarks import gan, gan_folds, gan_rows, original_gan, records
 from deepcomposer_lab.benchmarks.ar_cnn import estimated
 from deepcomposer_lab.benchmarks.gan_rows import Bench, bench_of
 from deepcomposer_lab.benchmarks.held_out import held_out, windows
@@ -35,18 +35,7 @@ def bench() -> Bench:
 
 
 def untrained(encoding: BarsEncoding = ENCODING, data: str = "bach_chorales") -> Model:
-    windows = encoding.tracks
-    config = MuseGANConfig(
-        melody_rows=encoding.melody.rows,
-        melody_lowest=encoding.melody.lowest_pitch,
-        track_kinds=tuple(window.kind for window in windows),
-        track_rows=tuple(window.rows for window in windows),
-        track_lowest=tuple(window.lowest_pitch for window in windows),
-        steps_per_beat=encoding.steps_per_beat,
-        bar_width=16,
-        beat_width=16,
-        step_width=8,
-    )
+    config = MuseGANConfig(**encoding.sizes(), bar_width=16, beat_width=16, step_width=8)
     torch.manual_seed(0)
     network = Generator(config)
     for head in network.heads:  # an untrained one that plays: in the middle between silence and noise
@@ -142,7 +131,7 @@ def test_the_run_prints_a_table_of_a_hundred_columns_and_gives_flat_figures(
 def test_where_the_data_is_not_here_the_kept_figures_are_printed(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     for module, name in ((gan, "LENGTHS"), (gan_rows, "QUICK_BARS"), (gan_rows, "QUICK_RESAMPLES")):
         monkeypatch.setattr(module, name, (8,) if name == "LENGTHS" else 20)
-    monkeypatch.setattr(gan, "FOLDER", tmp_path)
+    monkeypatch.setattr(records, "FOLDER", tmp_path)
     model = untrained()
     measured, printed = {}, {}
     for there in (["bach_chorales"], []):
@@ -340,6 +329,6 @@ def test_the_figures_that_are_shipped_belong_to_what_ships() -> None:
     cards = [ModelCard.read(MODELS_DIRECTORY / "cards" / f"{stem}.json") for stem in shipped]
     for card in cards:
         if "string_quartets" in card.dataset["name"]:  # of which the arrays do not ship
-            kept = read_record(gan.FOLDER / f"{card.stem}.json")
+            kept = read_record(records.FOLDER / f"{card.stem}.json")
             assert kept is not None
             assert kept["weights"]["sha256"] == card.weights_sha256

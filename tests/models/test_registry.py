@@ -155,7 +155,21 @@ def test_cards_are_readable_and_the_weights_that_ship_are_theirs():
 
 POP = encoding_of("pop")
 SIZES = MuseGANConfig(
-    40, 48, ("drums", "line", "chords", "chords"), (9, 28, 40, 40), (0, 24, 42, 46), 4, 8, 8, 8, 3, 3, 2, 2, 8
+    40,
+    48,
+    ("drums", "line", "chords", "chords"),
+    (9, 28, 40, 40),
+    (0, 24, 42, 46),
+    4,
+    8,
+    8,
+    8,
+    3,
+    3,
+    2,
+    2,
+    8,
+    (1, 1, 1, 2),
 )
 
 
@@ -181,6 +195,16 @@ def test_what_drums_call_their_lowest_pitch_is_all_the_same():
     assert load_model("band").network.config == config
 
 
+def test_a_card_from_before_there_were_strides_is_played_as_it_was():
+    config = replace(SIZES, track_strides=(1, 1, 1, 1))
+    card = a_generators_card(config)
+    for window in card.encoding["tracks"]:
+        del window["stride"]
+    del card.config["track_strides"]
+    save_model(card, Generator(config))
+    assert load_model("band").network.config == config
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -190,6 +214,7 @@ def test_what_drums_call_their_lowest_pitch_is_all_the_same():
         ({"melody_rows": 36}, "melody rows 40, its network 36"),
         ({"melody_lowest": 50}, "melody lowest 48, its network 50"),
         ({"steps_per_beat": 6}, "steps per beat 4, its network 6"),
+        ({"track_strides": (1, 1, 1, 1)}, "track strides 1, 1, 1, 2, its network 1, 1, 1, 1"),
     ],
 )
 def test_encoding_and_generator_must_fit(change, said):

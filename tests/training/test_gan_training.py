@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,12 +21,23 @@ from deepcomposer_lab.benchmarks.gan_rows import bench_of
 from deepcomposer_lab.datasets.songs import Song, SongTrack, sorted_notes
 from deepcomposer_lab.encoding.bars import encoding_of
 from deepcomposer_lab.models.registry import ModelCard, load_model
+from deepcomposer_lab.music.composition import as_composition
 from deepcomposer_lab.music.note import PITCH_NAMES
 from deepcomposer_lab.music.samples import sample_melody
+from deepcomposer_lab.networks.musegan import Noise
 from deepcomposer_lab.training import recipes, train
-from deepcomposer_lab.training.gan import Crops, GANTrainer, apart, five_metrics
+from deepcomposer_lab.training.gan import (
+    SAMPLE_MELODIES,
+    SAMPLE_SEEDS,
+    Crops,
+    GANTrainer,
+    Pair,
+    accompany,
+    apart,
+    five_metrics,
+)
 from deepcomposer_lab.training.run import RunError, TrainingRun
-from deepcomposer_lab.training.song_planes import chorale_songs, encoded_song
+from deepcomposer_lab.training.song_planes import chorale_songs, encoded_song, songs_of
 
 SMALL = recipes.MUSEGAN_TINY.replace(
     epochs=2, batch_size=4, bar_width=12, beat_width=12, step_width=8, critic_width=8, checkpoint_interval=3
@@ -124,7 +136,22 @@ def test_a_training_that_is_broken_off_goes_on_as_if_it_had_not_been(songs, tmp_
     list(second)
     assert same(weights(straight), weights(second))
     assert second.measured == straight.measured
-    assert [music for _, music in second.samples] == [music for _, music in straight.samples]
+    assert second.samples == straight.samples
+
+
+def test_a_checkpoint_with_the_music_of_an_earlier_version_goes_on(songs, tmp_path):
+    path = tmp_path / "kept.pt"
+    first = trainer_of(songs, checkpoint=path)
+    while first.step < 3:
+        first.update()
+    state = torch.load(path, weights_only=True)
+    state["samples"] = [(0.0, [{"notes": [(0.0, 60, 1.0, 70)], "name": "Bass", "program": 33, "is_drum": False}])]
+    torch.save(state, path)
+    second = trainer_of(songs, checkpoint=path)
+    [(epoch, music)] = second.samples
+    assert epoch == pytest.approx(3 / second.steps_per_epoch)
+    assert set(music) == set(second.pairs)
+    assert second.measured == first.measured[:1]
 
 
 KILLED = """
@@ -156,6 +183,7 @@ def test_a_killed_training_reaches_the_same_weights(songs, tmp_path):
     straight = trainer_of(songs)
     list(straight)
     assert same(weights(straight), weights(resumed))
+    assert resumed.samples == straight.samples
 
 
 def test_a_checkpoint_of_something_else_is_refused(songs, tmp_path):
@@ -224,13 +252,51 @@ def test_learning_rates_fall_in_the_last_half(songs, share, rate):
     assert found == pytest.approx(rate, abs=0.15)
 
 
-def test_the_sample_is_heard_at_every_epoch(songs):
+PAIRS = ["Ode to Joy, noise 1", "Ode to Joy, noise 2", "Frère Jacques, noise 1", "Frère Jacques, noise 2"]
+
+
+def test_two_melodies_get_the_same_two_noises(songs):
+    ode, ode_again, frere, frere_again = (trainer_of(songs).pairs[name] for name in PAIRS)
+    assert ode.melody == ode_again.melody == as_composition(sample_melody("ode_to_joy"))
+    assert frere.melody == frere_again.melody == as_composition(sample_melody("frere_jacques"))
+    for one, other in ((ode, frere), (ode_again, frere_again)):
+        assert all(torch.equal(*parts) for parts in zip(one.noise, other.noise, strict=True))
+    for one, other in ((ode, ode_again), (frere, frere_again)):
+        assert not any(torch.equal(*parts) for parts in zip(one.noise, other.noise, strict=True))
+
+
+@pytest.mark.parametrize("dataset", ["bach_chorales", "rock"])
+def test_no_dataset_holds_the_melodies_that_training_lets_one_hear(dataset):
+    """Known by their first fourteen intervals, in whatever key."""
+
+    def intervals(notes):
+        return ",".join(str(after.pitch - before.pitch) for before, after in pairwise(notes))
+
+    beginnings = [intervals(sample_melody(name).notes[:15]) for name in SAMPLE_MELODIES]
+    for split in ("train", "validation", "test"):
+        for song in songs_of(dataset, split):
+            melody = intervals(song.to_composition().tracks[0].notes)
+            assert not any(f",{beginning}," in f",{melody}," for beginning in beginnings), song.name
+
+
+def test_every_pair_is_heard_at_every_epoch(songs):
     trainer = trainer_of(songs)
     told = [progress for progress in trainer if progress.metrics]
     assert [epoch for epoch, _ in trainer.samples] == [0, 1, 2]
     assert [round(progress.epoch) for progress in told] == [1, 2]
-    melodies = {music.tracks[0].notes for _, music in trainer.samples}
-    assert len(melodies) == 1
+    for _, music in trainer.samples:
+        assert list(music) == PAIRS
+        for name, piece in music.items():
+            assert piece.tracks[0] == trainer.pairs[name].melody.tracks[0]
+            assert piece.title == name.split(",")[0]
+        made = [piece.tracks[1:] for piece in music.values()]
+        assert made[0] != made[1]  # another noise is heard
+        assert made[2] != made[3]
+        assert made[0] != made[2]  # and another melody too
+    kept = trainer.model("kept").network  # the averaged generator, asked by hand
+    noise = Noise.draw(trainer.config, 1, 8, torch.Generator().manual_seed(SAMPLE_SEEDS[1]))
+    again = accompany(kept, trainer.encoding, Pair(as_composition(sample_melody("frere_jacques")), noise))
+    assert trainer.samples[-1][1]["Frère Jacques, noise 2"] == again
     assert set(trainer.band) == {
         "empty_bar_rate",
         "distinct_pitches_per_bar",
@@ -256,7 +322,8 @@ def test_a_piece_is_scored_bar_by_bar_as_in_training_and_asking_changes_nothing(
     trainer.discriminator.train()
     assert scores == pytest.approx(expected[0].tolist())
     assert same(before, weights(trainer))
-    assert np.mean(scores) > np.mean(trainer.score(trainer.samples[0][1]))  # real bars up, an untrained forger's down
+    _, forged = trainer.samples[0]  # of an untrained forger
+    assert np.mean(scores) > np.mean(trainer.score(forged[PAIRS[0]]))  # real bars up, made ones down
 
 
 def test_a_run_scores_at_any_time(songs):
@@ -375,7 +442,7 @@ def test_the_tiny_recipe_learns_within_a_minute():
     list(trainer)
     seconds = time.process_time() - began
     after = measure(trainer.model("after"), bench, quick=True)
-    assert trainer.samples[0][1] != trainer.samples[-1][1]
+    assert all(trainer.samples[0][1][name] != trainer.samples[-1][1][name] for name in PAIRS)
     for name in ("distance_sd", "fit_to_melody"):
         assert after[name] < 0.7 * before[name], name
     assert after["fit_to_melody"] < after["shuffled_fit_to_melody"]

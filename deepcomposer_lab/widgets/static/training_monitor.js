@@ -3,7 +3,7 @@
 
 const KEYS = { " ": ".is-play", d: ".is-discriminator", g: ".is-generator", s: ".is-step", h: ".is-hear" };
 
-function render({ el }) {
+function render({ model, el }) {
   /** @type {HTMLElement | null} */
   let root = null;
   let frame = 0;
@@ -21,6 +21,7 @@ function render({ el }) {
     root.addEventListener("keydown", onKey);
     root.addEventListener("keyup", stop);
     root.addEventListener("focusin", name);
+    root.addEventListener("pointerover", name);
     watcher.observe(root, { childList: true, subtree: true });
     resizer.observe(root);
   }
@@ -47,10 +48,11 @@ function render({ el }) {
 
   const stop = (event) => event.stopPropagation();
 
-  /** A slider's handle has no name by itself. */
+  /** A slider's handle has no name by itself, and a chooser with a label no tooltip. */
   function name(event) {
-    if (!event.target.classList.contains("noUi-handle")) return;
-    event.target.setAttribute("aria-label", "Epoch you see and hear");
+    const part = event.target;
+    if (part.matches(".noUi-handle")) part.setAttribute("aria-label", "Epoch you see and hear");
+    if (part.matches("select")) part.title = model.get("hint");
   }
 
   /** Keys typed here are for the monitor: in JupyterLab they would cut, paste and delete cells. */
@@ -64,7 +66,7 @@ function render({ el }) {
       /** @type {any} */ (root.closest(".jp-Notebook"))?.focus();
       return;
     }
-    if (event.target.tagName === "INPUT" || (event.key === " " && event.target.closest("button, audio"))) return;
+    if (event.target.matches("input, select") || (event.key === " " && event.target.closest("button, audio"))) return;
     const button = /** @type {HTMLButtonElement | null} */ (root.querySelector(KEYS[event.key.toLowerCase()] ?? "none"));
     if (!button || button.disabled) return;
     event.preventDefault();
@@ -80,6 +82,7 @@ function render({ el }) {
     root?.removeEventListener("keydown", onKey);
     root?.removeEventListener("keyup", stop);
     root?.removeEventListener("focusin", name);
+    root?.removeEventListener("pointerover", name);
   };
 }
 

@@ -1113,7 +1113,9 @@ class Training(TrainingRun):
                 f'<span><span style="color: {colour}">{shape}</span> {escape(name)}</span>'
                 for shape, colour, name in plots.track_marks(piece)
             )
-            return f'<div class="dc-monitor-tracks">{marks}</div>{plots.sketch(piece, among)}'
+            # What an untrained Transformer plays goes over all octaves; on that range nothing else could be seen.
+            sketch = plots.sketch(piece, among if self.has_discriminator else [piece])
+            return f'<div class="dc-monitor-tracks">{marks}</div>{sketch}'
 
         return TrainingMonitor(
             self,

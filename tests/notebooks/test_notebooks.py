@@ -279,8 +279,10 @@ class TestTransformers:
         assert deaf[0] < 10
         assert heard[0] > 90 > 10 > heard[1]
         assert other_heard[1] > 90 > 10 > other_heard[0]
-        kept, lost = (float(number) for number in re.findall(r"[\d.]+$", words["segments-compared"], re.MULTILINE))
-        assert kept < 0.001 < 0.5 < lost
+        compared = re.findall(r"D +([\d.]+)%.* ([\d.]+)$", words["segments-compared"], re.MULTILINE)
+        kept, lost = ([float(number) for number in row] for row in compared)
+        assert kept[0] > 90 > 10 > lost[0]
+        assert kept[1] < 0.001 < 0.5 < lost[1]
         bits = [float(number) for number in re.findall(r"([\d.]+) bits a note", words["reach"])]
         assert bits == sorted(bits, reverse=True)
         assert bits[0] - bits[-1] > 0.5

@@ -1236,7 +1236,12 @@ _CURVES = {  # name -> (colour, dash, symbol, how the symbol is written)
     "real": (DATA_COLOUR, "solid", "square", "■"),
     "generated": (NETWORK_COLOUR, "6px,3px", "triangle-up", "▲"),
 }
-_METRIC_NAMES = {"loss": "validation loss", "distinct_pitches_per_bar": "pitches used", "edit_nats": "nats an edit"}
+_METRIC_NAMES = {
+    "loss": "validation loss",
+    "distinct_pitches_per_bar": "pitches used",
+    "edit_nats": "nats an edit",
+    "bits_per_note": "bits a note",
+}
 _TOP_PIXELS, _ROW_PIXELS, _PANEL_ROW_PIXELS, _BETWEEN_PIXELS = 46, 132, 74, 118
 
 Points = tuple[Sequence[float], Sequence[float]]

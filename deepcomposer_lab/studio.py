@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from deepcomposer_lab.doctor import Check
     from deepcomposer_lab.library import SavedComposition
+    from deepcomposer_lab.models.registry import Model
     from deepcomposer_lab.plots import Ruler, TrainingCurves
     from deepcomposer_lab.techniques.transformers import Transformers
     from deepcomposer_lab.widgets.edit_scrubber import EditHistory, EditScrubber, Opinions, RollNote, Sound
@@ -987,6 +988,8 @@ def _check_counted(what: str, value: int | None, count: int) -> None:
 
 # -------------------------------------------------------------------------------- train
 
+_EXTENDED_MELODIES, _EXTENDED_SEED = ("ode_to_joy", "frere_jacques"), 7  # in no dataset, as those of the GANs
+
 _trainings: weakref.WeakValueDictionary[str, Training] = weakref.WeakValueDictionary()  # the latest of each recipe
 
 
@@ -1045,7 +1048,7 @@ def train(
         remark = f"The earlier training of {recipe.name} was stopped at update {earlier.progress.step:,}."
     if earlier is not None:
         earlier.stop()
-    run = Training(recipe, lambda: training.train(recipe, songs=songs, checkpoint=path), checkpoint=path)
+    run = Training(recipe, lambda: _heard(training.train(recipe, songs=songs, checkpoint=path)), checkpoint=path)
     run.remark = remark
     if start:
         run.start()
@@ -1053,6 +1056,29 @@ def train(
         run.prepare()
     _trainings[recipe.name] = run
     return run
+
+
+def _heard(trainer: Any) -> Any:
+    """Return a trainer, listened to where it does not make music by itself."""
+    if hasattr(trainer, "listen"):
+        trainer.listen(_extended_samples)
+    return trainer
+
+
+def _extended_samples(model: Model) -> dict[str, Composition]:
+    """Return what a Transformer makes of the melodies that a training lets one hear; what is new is a track."""
+    from deepcomposer_lab.music.composition import Track
+    from deepcomposer_lab.music.samples import sample_melody
+    from deepcomposer_lab.techniques.transformers import Transformers
+
+    made = {}
+    for melody in map(sample_melody, _EXTENDED_MELODIES):
+        piece = Transformers(model).extend(melody, seed=_EXTENDED_SEED)
+        [track] = piece.tracks
+        new = track.notes[len(melody.notes) :]
+        tracks = [Track(melody.notes, "Melody", track.program), Track(new, "Extension", track.program)]
+        made[melody.title] = piece.with_tracks(tracks)
+    return made
 
 
 def stop_training() -> Training | None:
@@ -1088,7 +1114,9 @@ class Training(TrainingRun):
                 f'<span><span style="color: {colour}">{shape}</span> {escape(name)}</span>'
                 for shape, colour, name in plots.track_marks(piece)
             )
-            return f'<div class="dc-monitor-tracks">{marks}</div>{plots.sketch(piece, among)}'
+            # What an untrained Transformer plays goes over all octaves; on that range nothing else could be seen.
+            sketch = plots.sketch(piece, among if self.has_discriminator else [piece])
+            return f'<div class="dc-monitor-tracks">{marks}</div>{sketch}'
 
         return TrainingMonitor(
             self,
@@ -1100,8 +1128,8 @@ class Training(TrainingRun):
         )
 
     def _found(self, card: Any) -> str:
-        name = {"gan": "GAN", "ar-cnn": "ARCNN"}.get(self.recipe.technique, "load_model")
-        how = f'dc.{name}.from_pretrained("{card.name}")' if name != "load_model" else f'dc.load_model("{card.name}")'
+        _, name, _ = TECHNIQUES.get(self.recipe.technique, ("", "", ""))
+        how = f'dc.{name}.from_pretrained("{card.name}")' if name else f'dc.load_model("{card.name}")'
         return f"Saved as {card.name}, version {card.version}: {how} finds it."
 
 
@@ -1126,7 +1154,8 @@ class _LivingCurves:
             return None
         history, progress, two = run.history, run.progress, run.has_discriminator
         band = dict(run.band)
-        metrics = tuple(band or history.metrics)[:5]
+        measured = [name for name in history.metrics if "." not in name]  # those of one kind of piece are left out
+        metrics = tuple(band or measured)[:5]
         if self.kind != (two, metrics):
             self.kind = (two, metrics)
             charts: dict[str, Sequence[str]] = {

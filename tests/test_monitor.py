@@ -1,5 +1,7 @@
 """`dc.train` and `run.monitor` without a browser."""
 
+import math
+import re
 import subprocess
 import sys
 import threading
@@ -246,6 +248,49 @@ def test_the_ar_cnn_trains_in_the_background():
         monitor.keep.click()
         assert "dc.ARCNN.from_pretrained" in monitor.saved.value
         assert "my_bach" in [card.name for card in dc.list_models()]
+    finally:
+        run.stop()
+
+
+TRANSFORMER_SMALL = dc.recipes.TRANSFORMER_TINY.replace(
+    epochs=1, batch_size=4, segment=64, width=16, layers=1, heads=2, hidden=16, memory=32, validation_interval=2
+)
+
+
+def test_a_transformer_trains_in_the_background_and_is_heard():
+    run = dc.train(TRANSFORMER_SMALL, start=False)
+    monitor = run.monitor
+    try:
+        until(lambda: run.state == "paused" and run.samples, seconds=60)
+        monitor.refresh()
+        assert enabled(monitor) == ["play", "stop", "step", "hear"]  # one network: no discriminator, no generator
+        for count in (1, 2):
+            monitor.step.click()
+            until(lambda count=count: run.trainer.step == count, seconds=60)
+        until(lambda: len(run.samples) == 2 and run.history.metrics)
+        monitor.refresh()
+        [figure] = monitor.curves.children
+        assert [trace.name for trace in figure.data[::2]] == ["loss", "validation loss", "bits a note"]
+        loss, bits = (run.history.metrics[name][1][-1] for name in ("loss", "bits_per_note"))
+        assert bits > loss / math.log(2)  # a note takes several tokens
+        assert re.search(r"bits a note</b><br>.*▲ \d+\.\d\d", figure.layout.annotations[2].text)
+        assert re.search(r"<b>\d+:\d\d</b> left", monitor.numbers.value)
+        assert monitor._listening.layout.display is None
+        assert "Each melody with the same seed at every epoch." in monitor._heading.value
+        assert "noise" not in monitor.pair.tooltip
+        assert list(monitor.pair.options) == ["Ode to Joy", "Frère Jacques"]
+        assert "Extension" in monitor._roll.value
+        monitor.stop.click()
+        until(lambda: run.state == "stopped")
+        monitor.name.value = "my_bard"
+        monitor.keep.click()
+        assert "dc.Transformers.from_pretrained(&quot;my_bard&quot;)" in monitor.saved.value
+        melody = dc.sample_melody("ode_to_joy")
+        kept = dc.Transformers.from_pretrained("my_bard").extend(melody, seed=7)
+        assert kept.notes == dc.Transformers(run.trainer.model("whatever")).extend(melody, seed=7).notes
+        _, music = run.samples[-1]
+        assert set(music["Ode to Joy"].notes) == set(kept.notes)  # the second look was the better one
+        assert music["Ode to Joy"].tracks[0].notes == melody.notes
     finally:
         run.stop()
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from deepcomposer_lab.music.composition import Composition
 
 Sample = tuple[float, Mapping[str, Composition]]
-"""An epoch, and what was made then, by the names of the melody and the noise it was made of: "Ode to Joy, noise 1"."""
+"""An epoch, and what was made then, by the names of what it was made of: "Ode to Joy, noise 1", or "Ode to Joy"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,9 @@ class Trainer(Protocol):
 
     A GAN's trainer also has `discriminator_step()` and `generator_step()`, one update of one network, each returning
     a Progress; `band`, the low and high of each metric over the data; and `samples`, a growing list of `Sample`, all of
-    the same melodies and noises. One that can be kept has `keep(path)`.
+    the same melodies and noises. One that can be kept has `keep(path)`. One whose network others make music
+    with has `listen(hear)`, where `hear` takes a Model and returns the music of a `Sample`; from then on it has
+    `samples`, too.
     """
 
     total_steps: int

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ from torch.nn.functional import cross_entropy
 from deepcomposer_lab.datasets import load_dataset
 from deepcomposer_lab.encoding.tokens import TokenEncoding
 from deepcomposer_lab.models.registry import Model, ModelCard, next_version, save_model
+from deepcomposer_lab.music.composition import Composition
 from deepcomposer_lab.networks.transformer_xl import Context, Memory, TransformerXL, TransformerXLConfig
 from deepcomposer_lab.training.checkpoints import follow, read_checkpoint, write_checkpoint
-from deepcomposer_lab.training.progress import Progress
+from deepcomposer_lab.training.progress import Progress, Sample
 from deepcomposer_lab.training.recipes import TransformerRecipe
 from deepcomposer_lab.training.surroundings import surroundings
 from deepcomposer_lab.training.token_streams import Piece, Source, Streams, pieces_of, source_of, sources_of
@@ -116,6 +117,13 @@ class TransformerTrainer:
         Where the state is kept every validation interval; a training that finds its own checkpoint goes on from it.
     device : str, optional
         "cuda" where there is one, else "cpu".
+
+    Attributes
+    ----------
+    step, total_steps : int
+        Updates so far, and in all.
+    samples : list of (float, dict of str to Composition)
+        The epoch, and what the averaged network made then, where somebody listens: see `listen`.
     """
 
     def __init__(
@@ -158,6 +166,8 @@ class TransformerTrainer:
         # The averaged weights with the smallest validation loss so far: early stopping (Prechelt 1998).
         self.best: dict[str, Tensor] = {}
         self.best_figures: dict[str, float] = {}
+        self.samples: list[Sample] = []
+        self._hear: Callable[[Model], Mapping[str, Composition]] | None = None
         self.checkpoint = checkpoint
         if checkpoint is not None and checkpoint.exists():
             self._restore(checkpoint)
@@ -226,15 +236,38 @@ class TransformerTrainer:
     def _look(self) -> None:
         """Measure the averaged network on the validation pieces, and keep its weights when they are the best so far."""
         self.figures = measure(self.average, self.validation, segment=self.recipe.segment)
+        self._listen()
         if self.best_figures and self.figures["loss"] >= self.best_figures["loss"]:
             return
         self.best_figures = dict(self.figures)
         self.best = {name: value.detach().cpu().clone() for name, value in self.average.state_dict().items()}
 
-    def model(self, name: str, *, description: str = "") -> Model:
-        """Return the best averaged network so far as a model: the next version of that name, not yet saved."""
+    def listen(self, hear: Callable[[Model], Mapping[str, Composition]]) -> None:
+        """Let `hear` make music with the network as it is now, and again at every look at the validation pieces.
+
+        How a network composes is the technique's affair, which training does not know; it only says when. What is made
+        goes into `samples`, and leaves the training as it was.
+        """
+        self._hear = hear
+        self._listen()
+
+    def _listen(self) -> None:
+        if self._hear is not None:
+            music = dict(self._hear(self.model(self.recipe.name, latest=True)))
+            self.samples.append((self.step / self.steps_per_epoch, music))
+
+    def model(self, name: str, *, description: str = "", latest: bool = False) -> Model:
+        """Return the averaged network as a model: the next version of that name, not yet saved.
+
+        Parameters
+        ----------
+        name : str
+        description : str
+        latest : bool
+            As it is now; otherwise as it was at the look with the smallest validation loss.
+        """
         network = copy.deepcopy(self.average).cpu().eval()
-        if self.best:
+        if self.best and not latest:
             network.load_state_dict(self.best)
         card = ModelCard(
             name=name,
@@ -252,7 +285,7 @@ class TransformerTrainer:
                 **({"accelerator": torch.cuda.get_device_name(self.device)} if self.device.type == "cuda" else {}),
                 **surroundings(),
             },
-            metrics=self.best_figures or self.figures,
+            metrics=self.figures if latest else self.best_figures or self.figures,
             parameters=sum(parameter.numel() for parameter in network.parameters()),
             description=description,
         )

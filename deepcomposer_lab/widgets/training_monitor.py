@@ -124,18 +124,14 @@ class TrainingMonitor(ipywidgets.VBox):
             value=0, min=0, max=0, readout=False, tooltip="The epoch whose music you see and hear"
         )
         self._epoch_words = _html("dc-monitor-epoch")
-        self.pair = ipywidgets.Dropdown(
-            description="Melody", tooltip="The melody and the noise whose music you see and hear"
-        )
+        self.pair = ipywidgets.Dropdown(description="Melody")
         self.hear = _button("Hear", "volume-up", "is-hear", self._listen)
         self.hear.tooltip = "Hear this melody at this epoch (H)"
         self._roll, self._player = _html("dc-monitor-roll"), _html()
+        self._heading = _html("dc-monitor-heading")
         self._listening = ipywidgets.VBox(
             [
-                _html(
-                    "dc-monitor-heading",
-                    "<b>Hear it learn</b><span>Each melody with the same noise at every epoch.</span>",
-                ),
+                self._heading,
                 _row(self.hear, self.pair, self.epoch, self._epoch_words),
                 self._roll,
                 self._player,
@@ -153,9 +149,10 @@ class TrainingMonitor(ipywidgets.VBox):
             button.on_click(self._pressed)
         for chooser in (self.epoch, self.pair):
             chooser.observe(lambda _: self._show_music(), "value")
+        self._frame = _Frame()
         super().__init__(
             [
-                _Frame(hint=self.pair.tooltip),
+                self._frame,
                 self._bar,
                 self.numbers,
                 self.status,
@@ -214,6 +211,11 @@ class TrainingMonitor(ipywidgets.VBox):
         _show(self.generator, two)
         _show(self._one_step, two)
         _show(self.step, is_ready and not two)
+        chance = "noise" if two else "seed"
+        self._heading.value = f"<b>Hear it learn</b><span>Each melody with the same {chance} at every epoch.</span>"
+        self.pair.tooltip = self._frame.hint = (
+            f"The melody{' and the noise' if two else ''} whose music you see and hear"
+        )
         self.keep.disabled = run.progress is None
         self.keep.tooltip = "Save what it learnt so far" if run.progress else "There is nothing to save yet"
         trouble = " is-trouble" if state == "failed" else ""

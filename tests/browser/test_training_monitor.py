@@ -283,3 +283,41 @@ def the_figure_follows_its_place(opened):
             return place < 720 && figure <= place && figure > 0.9 * place;
         }"""
     )
+
+
+def test_a_transformer_has_one_network_and_is_heard(server, page):
+    page.set_default_timeout(PATIENCE)
+    server.open_cells(
+        page,
+        "notebooks/transformer.ipynb",
+        [
+            "import deepcomposer_lab as dc\n"
+            "small = {'width': 16, 'heads': 2, 'hidden': 16, 'layers': 1, 'validation_interval': 5}\n"
+            "run = dc.train(dc.recipes.TRANSFORMER_TINY.replace(**small))\n"
+            "run.monitor"
+        ],
+    )
+    run_cell(page, 0)
+    wait_for_status(page, "^Training: update .* left")
+    wait_for_status(page, "^Training: update [1-9]")
+    assert not page.is_visible(".is-discriminator")
+    assert not page.is_visible(".is-generator")
+    page.click(".is-play")
+    paused = int(re.search(r"Paused at update (\d+)", wait_for_status(page, "^Paused"))[1])
+    page.click(".is-step")
+    wait_for_status(page, f"^Paused at update {paused + 1} of")
+    page.keyboard.press("s")
+    wait_for_status(page, f"^Paused at update {paused + 2} of")
+    assert "Extension" in page.inner_text(".dc-monitor-roll")
+    assert "same seed" in page.inner_text(".dc-monitor-heading")
+    chooser = page.locator(".dc-monitor select")
+    names = [name.replace("\xa0", " ") for name in chooser.locator("option").all_inner_texts()]
+    assert names == ["Ode to Joy", "Frère Jacques"]
+    before = page.locator(".dc-monitor-roll").inner_html()
+    chooser.select_option(index=1)
+    wait_for_change(page, page.locator(".dc-monitor-roll"), before)
+    page.click(".is-hear")
+    page.wait_for_selector(".dc-monitor audio")
+    page.click(".is-stop")
+    wait_for_status(page, "^Stopped at update")
+    assert page.elsewhere == []

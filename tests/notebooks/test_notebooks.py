@@ -1,12 +1,15 @@
 """Every notebook runs from top to bottom, is committed clean, and keeps to the house's rules for notebooks."""
 
 import ast
+import math
 import re
 from pathlib import Path
 
 import nbclient
 import nbformat
 import pytest
+
+import deepcomposer_lab as dc
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -53,7 +56,7 @@ def run(tmp_path_factory):
 
 
 def test_the_lessons_so_far_are_here():
-    assert [path.stem for path in PATHS] == ["00_start_here", "05_gans", "06_musegan", "08_ar_cnn"]
+    assert [path.stem for path in PATHS] == ["00_start_here", "05_gans", "06_musegan", "08_ar_cnn", "09_transformers"]
 
 
 def words_of(notebook):
@@ -188,6 +191,161 @@ class TestMuseGAN:
         assert "6/8" in words["odd"]
         assert "has only drums" in words["alone"]
         assert words["chain"].startswith("['gan', 'ar-cnn']")
+
+
+class TestTransformers:
+    PATH = NOTEBOOKS / "09_transformers.ipynb"
+
+    def test_every_prediction_is_asked_before_the_cell_that_answers(self):
+        cells = read(self.PATH).cells
+        asked = [number for number, cell in enumerate(cells) if "**Before you run it:**" in cell.source]
+        assert len(asked) >= 30
+        assert all(cells[number + 1].cell_type == "code" for number in asked)
+
+    def test_it_is_no_longer_than_three_quarters_of_an_hour(self):
+        cells = read(self.PATH).cells
+        assert len(cells) <= 98
+        assert sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown") < 4200
+
+    def test_what_is_folded_unfolds(self):
+        text = "\n".join(cell.source for cell in read(self.PATH).cells if cell.cell_type == "markdown")
+        folds = re.findall(r"<details><summary>.+?</summary>\n\n[^<]+\n\n</details>", text, flags=re.DOTALL)
+        assert len(folds) == text.count("<details>") == text.count("</details>") >= 9
+
+    def test_the_table_of_limits_is_the_techniques_own(self):
+        (cell,) = [cell for cell in read(self.PATH).cells if cell.id == "limits-words"]
+        rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", cell.source, flags=re.MULTILINE))
+        for parameter in dc.Transformers.parameters:
+            told, default = rows.pop(parameter.name).split(" | ")
+            assert default.removesuffix(" s") == (
+                parameter.default if isinstance(parameter.default, str) else f"{parameter.default:g}"
+            )
+            if not isinstance(parameter.default, str):
+                assert told.removesuffix(" s") == f"{parameter.minimum:g}–{parameter.maximum:g}"
+        assert rows == {}
+
+    def test_training_is_shown_live_and_nothing_trains_at_the_end(self, run):
+        notebook = run(self.PATH)
+        (monitor,) = outputs_with(notebook, "application/vnd.jupyter.widget-view+json")
+        assert notebook.cells[monitor].source.splitlines()[-1] == "run.monitor"
+        assert code_cells(notebook)[-1].source == "dc.stop_training()"
+
+    @pytest.mark.parametrize("name", ["greedy", "cold-hear", "hot-hear", "topk-hear", "nucleus-hear", "random-hear"])
+    def test_each_way_of_sampling_is_heard_from_the_same_seed(self, run, name):
+        (number,) = [place for place, cell in enumerate(run(self.PATH).cells) if cell.id == name]
+        cell = run(self.PATH).cells[number]
+        assert "extend(melody, seed=7, " in cell.source
+        assert number in outputs_with(run(self.PATH), "text/html", "<audio")
+
+    def test_attention_is_where_the_text_says(self, run):
+        cells = {cell.id: str(cell.get("outputs")) for cell in run(self.PATH).cells}
+        assert re.search(r"For E4 .* looks most at D4 \(bar 15, beat 3 of 4\) 99 %", cells["attention"])
+        assert re.search(r"For E4 .* looks most at E4 \(bar 3, beat 4 of 4\) 68 %", cells["induction"])
+        assert re.search(r"For D4 .* looks most at D4 \(bar 2, beat 1 of 4\) 9\d %", cells["motif-attention"])
+        melody = dc.sample_melody("ode_to_joy")
+        assert [note.name for note in melody if 8 <= note.onset < 12] == ["C4", "C4", "D4", "E4"]
+
+    def test_what_the_text_claims_of_tokens_is_what_the_cells_show(self, run):
+        words = words_of(run(self.PATH))
+        melody = dc.sample_melody("ode_to_joy")
+        first, other = re.findall(r"seed \d: (.+)", words["another"])
+        assert first.split()[0] != other.split()[0]
+        beats, performance = (re.findall(rf"^{kind}:? +(.+)$", words["tempo"], flags=re.MULTILINE)
+                              for kind in ("beats", "performance"))  # fmt: skip
+        assert beats[0] == beats[1]
+        assert performance[0] != performance[1]
+        assert "354 notes: Soprano, Alto, Tenor, Bass" in words["voices"]
+        assert "354 notes: Performance\n" in words["voices"]
+        (scheme,) = [cell.source for cell in read(self.PATH).cells if cell.id == "schemes"]
+        told = re.search(
+            r"\| a melody, a chorale \| ([\d.]+) and ([\d.]+) .*\| ([\d.]+) and ([\d.]+) ", scheme
+        ).groups()
+        melody_tokens = [re.search(r"([\d.]+) tokens a note", dc.explain_tokens(melody, way).sentences[0])[1]
+                         for way in ("beat", "performance")]  # fmt: skip
+        chorale_tokens = re.findall(r"([\d.]+) (?:on beats|as a performance)", words["voices"])
+        assert told == (melody_tokens[0], chorale_tokens[0], melody_tokens[1], chorale_tokens[1])
+        assert words["steps"].splitlines()[0] == "beat 32: C4 for 1"
+
+    def test_what_the_text_claims_of_attention_and_memory_is_what_the_cells_show(self, run):
+        words = words_of(run(self.PATH))
+        shares = [[float(share) for share in re.findall(r"[\d.]+", row)] for row in words["softmax"].splitlines()]
+        assert shares[0] == [1, 0, 0, 0]
+        assert max(shares[3]) == shares[3][1] == 0.77
+        expected = dict(re.findall(r"(\w) ([\d.]+)", words["take"]))
+        assert max(expected, key=expected.get) == "D"
+        changed = re.findall(r"D +([\d.]+)%  F +([\d.]+)%", words["changed"])
+        deaf, other_deaf, heard, other_heard = ([float(chance) for chance in row] for row in changed)
+        assert deaf == other_deaf
+        assert deaf[0] < 10
+        assert heard[0] > 90 > 10 > heard[1]
+        assert other_heard[1] > 90 > 10 > other_heard[0]
+        compared = re.findall(r"D +([\d.]+)%.* ([\d.]+)$", words["segments-compared"], re.MULTILINE)
+        kept, lost = ([float(number) for number in row] for row in compared)
+        assert kept[0] > 90 > 10 > lost[0]
+        assert kept[1] < 0.001 < 0.5 < lost[1]
+        bits = [float(number) for number in re.findall(r"([\d.]+) bits a note", words["reach"])]
+        assert bits == sorted(bits, reverse=True)
+        assert bits[0] - bits[-1] > 0.5
+
+    def test_what_the_text_claims_of_training_is_what_the_cells_show(self, run):
+        words = words_of(run(self.PATH))
+        told = re.search(r"is ([\d.]+); the loss was ([\d.]+) at first, and is ([\d.]+) now", words["loss"])
+        expected, first, last = (float(number) for number in told.groups())
+        assert first == pytest.approx(expected, abs=0.2)
+        assert last < 1.5
+        assert "(2, 8, 128, 96)" in words["loss"]
+        before, tiny, large = (float(number) for number in re.findall(r"([\d.]+) bits a note", words["bits"]))
+        assert before == pytest.approx(31, abs=0.5)
+        assert 4.5 < tiny < 5.9  # "about 5"
+        assert large == 1.9
+        shown = re.findall(r"([\d.]+) / ln 2 x ([\d.]+)", words["bits"])
+        nats_a_note = [float(nats) * float(tokens) for nats, tokens in shown]
+        assert [nats / math.log(2) for nats in nats_a_note] == pytest.approx([before, tiny], abs=0.1)
+        rows = [[int(share) for share in row] for row in re.findall(r"(\d+)%   in C major +(\d+)%", words["learnt"])]
+        (untrained, tiny, large) = rows
+        assert untrained[0] < 20
+        assert min(tiny[0], large[0]) > 90
+        assert tiny[1] < 80 < large[1]
+        for name in ("ode_to_joy", "frere_jacques"):
+            melody = dc.sample_melody(name)
+            assert all(note.onset % 0.5 == 0 for note in melody)
+            assert melody.end == 32
+            assert all(note.pitch % 12 in (0, 2, 4, 5, 7, 9, 11) for note in melody)
+
+    def test_what_the_text_claims_of_sampling_is_what_the_cells_show(self, run):
+        words = words_of(run(self.PATH))
+        assert words["greedy"].startswith("True")
+        rows = [[int(number) for number in re.findall(r"(\d+)(?: l|%)", row)] for row in words["risk"].splitlines()]
+        (cold_lengths, cold_own), (usual_lengths, usual_own), (hot_lengths, hot_own) = rows
+        assert min(cold_own, usual_own) > 50 > 20 > hot_own
+        assert hot_lengths > 2 * max(cold_lengths, usual_lengths)
+        kept = [int(number) for number in re.findall(r"keeps (\d+)", words["nucleus"])]
+        assert kept[0] > 5 > kept[1]  # five is what top-k keeps
+        inside = [int(share) for share in re.findall(r"(\d+)%", words["cuts"])]
+        assert inside == sorted(inside, reverse=True)
+        transformer, melody = dc.Transformers.from_pretrained(), dc.sample_melody("ode_to_joy")
+        circles = transformer.extend(
+            melody, sampling_technique="top_k", sampling_threshold=0.002, track_extension_duration=30
+        )
+        pitches = [note.pitch for note in circles.notes[30:]]
+        tune = [note.pitch for note in melody]
+        assert any(pitches[at : at + 11] == tune[:11] for at in range(20))  # after a few bars the melody again
+        assert any(pitches[at : at + 12] == pitches[at + 15 : at + 27] for at in range(20))
+
+    def test_what_the_text_claims_of_limits_is_what_the_cells_show(self, run):
+        words = words_of(run(self.PATH))
+        assert float(re.search(r"([\d.]+) s$", words["length"].strip())[1]) == 0.27  # an eighth
+        short, long = (float(number) for number in re.findall(r"is ([\d.]+) s", words["rest"]))
+        assert short <= 0.5 < long < 5
+        deaf, heard = (int(number) for number in re.findall(r"(\d+) of", words["hears"]))
+        assert heard > 3 * deaf
+        none, most = (float(number) for number in re.findall(r"([\d.]+) s,", words["durations"]))
+        assert none == pytest.approx(32 * 60 / 112, abs=0.001)
+        assert most - none == pytest.approx(30, abs=0.001)
+        assert words["chain"].startswith("['transformers', 'transformers', 'gan']")
+        new = [int(number) for number in re.findall(r"(\d+) new", words["choir"])]
+        assert len(new) == 4
+        assert min(new) >= 10
 
 
 @every_notebook

@@ -12,6 +12,8 @@ from deepcomposer_lab.datasets import load_dataset
 from deepcomposer_lab.encoding.sheet import Sheet
 from deepcomposer_lab.encoding.tokens import TokenEncoding
 from deepcomposer_lab.models.registry import load_model
+from deepcomposer_lab.music.composition import as_composition
+from deepcomposer_lab.music.samples import sample_melody
 from deepcomposer_lab.networks.transformer_xl import Context
 from deepcomposer_lab.training import recipes, train
 from deepcomposer_lab.training.token_streams import Piece, pieces_of
@@ -57,6 +59,30 @@ def test_a_training_goes_on_from_its_checkpoint_as_if_nothing_had_been(tmp_path)
     assert torch.equal(weights(until(again, 8)), weights(straight))
     assert again.best_figures == straight.best_figures
     assert all(torch.equal(one, other) for one, other in zip(again.memory, straight.memory, strict=True))
+
+
+def test_who_listens_hears_the_present_network_and_changes_nothing():
+    heard = []
+
+    def hear(model):
+        heard.append(
+            (model.card.metrics, torch.cat([value.flatten() for value in model.network.state_dict().values()]))
+        )
+        return {"Ode to Joy": as_composition(sample_melody("ode_to_joy"))}
+
+    listened, alone = a_trainer(), a_trainer()
+    listened.listen(hear)
+    for progress, _ in zip(listened, alone, strict=False):
+        if progress.step == 8:
+            break
+    assert [round(epoch * listened.steps_per_epoch) for epoch, _ in listened.samples] == [0, 4, 8]
+    assert all(list(music) == ["Ode to Joy"] for _, music in listened.samples)
+    assert heard[0][0] == {}
+    assert heard[-1][0] == listened.figures
+    assert torch.equal(heard[-1][1], weights(listened))
+    assert not torch.equal(heard[-1][1], heard[0][1])
+    assert alone.samples == []
+    assert torch.equal(weights(alone), weights(listened))
 
 
 def test_it_can_learn_four_bars_by_heart():

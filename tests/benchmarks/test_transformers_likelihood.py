@@ -25,9 +25,7 @@ from deepcomposer_lab.encoding.sheet import Sheet
 from deepcomposer_lab.encoding.tokens import PITCH, TokenEncoding, duration_index
 from deepcomposer_lab.training.token_streams import Piece
 
-JSB = (
-    Path(__file__).resolve().parents[3] / "shared" / "data" / "Jsb16thSeparated.npz"
-)  # beside a checkout
+JSB = Path(__file__).resolve().parents[3] / "shared" / "data" / "Jsb16thSeparated.npz"  # beside a checkout
 ENCODING = TokenEncoding()
 BARS = np.array([(0, 4, 4)])
 

@@ -20,11 +20,8 @@ Lesson: notebooks/08_ar_cnn.ipynb.
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +43,7 @@ from deepcomposer_lab.benchmarks.harmony import MEASURES
 from deepcomposer_lab.benchmarks.intervals import Draws, Estimate, Weights, bootstrap_weights
 from deepcomposer_lab.benchmarks.ngram import NeighbourNGram
 from deepcomposer_lab.benchmarks.records import read_record
+from deepcomposer_lab.benchmarks.running import Progress, cores, counted, shared_out
 from deepcomposer_lab.datasets import Piece, load_dataset
 from deepcomposer_lab.models.inference import one_thread
 from deepcomposer_lab.models.registry import load_model
@@ -56,7 +54,6 @@ from deepcomposer_lab.training.ar_cnn import source_of
 __all__ = ["Bench", "Measured", "move_notes", "musical_figures", "run", "windows"]
 
 Report = Callable[[str], None]
-Progress = Callable[[int, int, str], None]  # (done, total, what)
 Job = tuple[str, int]  # "piece" or "excerpt", and the index among the test pieces
 
 MODEL = "autoregressive_cnn_bach"
@@ -135,35 +132,15 @@ def measure_all(
     bench: Bench, jobs: Sequence[Job], *, model: str, jsb: Path | None, workers: int, done: Callable[[], None]
 ) -> dict[Job, Measured]:
     """Measure pieces by one process a core; the results are the same however many there are."""
-    found: dict[Job, Measured] = {}
-    if workers <= 1:
-        for job in jobs:
-            found[job] = bench.measure(job)
-            done()
-        return found
-    # Spawned, not forked: a forked process may inherit torch's locks in whatever state they are.
-    with ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(model, jsb, bench.without_rule),
-    ) as pool:
-        futures = {pool.submit(_measure_in_worker, job): job for job in jobs}
-        try:
-            for future in as_completed(futures):
-                found[futures[future]] = future.result()
-                done()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return found
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return shared_out(
+        {job: job for job in jobs},
+        workers=workers,
+        alone=bench.measure,
+        start=_start_worker,
+        arguments=(model, jsb, bench.without_rule),
+        work=_measure_in_worker,
+        done=lambda job: done(),
+    )
 
 
 def voices_agreement(pieces: Sequence[Piece]) -> float:
@@ -225,7 +202,7 @@ def run(
     dozen = [] if quick or jsb is not None or original is None else [i for i in original_ar_cnn.DOZEN if i in every]
     jobs: list[Job] = [*(("piece", index) for index in chosen), *(("excerpt", index) for index in dozen)]
     workers = min(cores(), MOST_WORKERS, len(jobs)) if workers is None else workers
-    tell = _counted(progress, len(jobs) + 1 + len(speed.LENGTHS))
+    tell = counted(progress, len(jobs) + 1 + len(speed.LENGTHS))
     # First, while nothing else runs and nothing else has filled the memory.
     figures = speed.measure(bench.technique, runs=1 if quick else speed.RUNS, tick=lambda: tell("speed"))
     found = measure_all(bench, jobs, model=model, jsb=jsb, workers=workers, done=lambda: tell("pieces"))
@@ -246,18 +223,6 @@ def run(
     for line in lines(figures, bench.technique.model.card.stem, original):
         report(line)
     return figures
-
-
-def _counted(progress: Progress | None, total: int) -> Callable[[str], None]:
-    done = 0
-
-    def tell(what: str) -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, total, what)
-
-    return tell
 
 
 def figures_of(measured: Sequence[Measured], resamples: int) -> dict[str, Draws]:

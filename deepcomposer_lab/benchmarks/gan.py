@@ -35,6 +35,7 @@ from deepcomposer_lab.benchmarks import gan_folds, gan_table, original_gan
 from deepcomposer_lab.benchmarks.ar_cnn import estimated
 from deepcomposer_lab.benchmarks.gan_rows import QUICK_SEEDS, SEEDS, Bench, accompanist, bench_of
 from deepcomposer_lab.benchmarks.records import keep_figures, kept_figures, read_record
+from deepcomposer_lab.benchmarks.running import Progress
 from deepcomposer_lab.datasets import list_datasets
 from deepcomposer_lab.models.inference import one_thread
 from deepcomposer_lab.models.registry import Model, list_models, load_model
@@ -44,7 +45,6 @@ from deepcomposer_lab.techniques.gan import GAN
 from deepcomposer_lab.training.recipes import MUSEGAN_BACH, UNET_BACH
 
 Report = Callable[[str], None]
-Progress = Callable[[int, int, str], None]  # (done, total, what)
 
 TECHNIQUE = "gan"
 LENGTHS = (8, 64)

@@ -16,9 +16,7 @@ Lesson: notebooks/09_transformers.ipynb.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,10 +26,11 @@ import torch
 from numpy.typing import NDArray
 
 from deepcomposer_lab.benchmarks import extensions, transformers_speed, transformers_table
-from deepcomposer_lab.benchmarks.ar_cnn import cores, estimated
+from deepcomposer_lab.benchmarks.ar_cnn import estimated
 from deepcomposer_lab.benchmarks.extensions import Prompt, prompts_of
 from deepcomposer_lab.benchmarks.intervals import Draws, Weights, bootstrap_weights
 from deepcomposer_lab.benchmarks.records import keep_figures, kept_figures
+from deepcomposer_lab.benchmarks.running import Progress, cores, counted, shared_out
 from deepcomposer_lab.benchmarks.transformers_likelihood import (
     MARKS,
     Lengths,
@@ -50,7 +49,6 @@ from deepcomposer_lab.techniques.transformers import Transformers
 from deepcomposer_lab.training.token_streams import Piece, pieces_of
 
 Report = Callable[[str], None]
-Progress = Callable[[int, int, str], None]  # (done, total, what)
 Job = tuple[str, int]  # (a test set's name or "extension", the index in it)
 
 MODEL = "transformer_xl_classical"
@@ -164,28 +162,15 @@ def work_all(
     technique: Transformers, tasks: Mapping[Job, Any], *, workers: int, done: Callable[[Job], None]
 ) -> dict[Job, Any]:
     """Do all tasks, by one process a core; the results are the same however many there are."""
-    found: dict[Job, Any] = {}
-    if workers <= 1:
-        for job, task in tasks.items():
-            found[job] = _work(task, technique)
-            done(job)
-        return found
-    # Spawned, not forked: a forked process may inherit torch's locks in whatever state they are.
-    with ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(technique.model,),
-    ) as pool:
-        futures = {pool.submit(_work, task): job for job, task in tasks.items()}
-        try:
-            for future in as_completed(futures):
-                found[futures[future]] = future.result()
-                done(futures[future])
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return found
+    return shared_out(
+        tasks,
+        workers=workers,
+        alone=lambda task: _work(task, technique),
+        start=_start_worker,
+        arguments=(technique.model,),
+        work=_work,
+        done=done,
+    )
 
 
 # --- Figures -----------------------------------------------------------------------------------------------------
@@ -278,7 +263,7 @@ def run(
     prompts = prompts_of(held_out(), extensions.QUICK_PROMPTS if quick else extensions.PROMPTS)
     tasks: dict[Job, Any] = {(test.name, index): one for test in tests for index, one in enumerate(test.pieces.tokens)}
     tasks |= {("extension", index): (prompt, index) for index, prompt in enumerate(prompts)}
-    tell = _counted(progress, len(tasks) + 3 + len(tests) + 1)
+    tell = counted(progress, len(tasks) + 3 + len(tests) + 1)
     # First, while nothing else runs and nothing else has filled the memory.
     figures = transformers_speed.measure(technique, quick=quick, tick=lambda: tell("speed"))
     figures["weights.bytes"] = float(card.weights_bytes)
@@ -328,15 +313,3 @@ def _missing(recorded: Mapping[str, float], figures: Mapping[str, float]) -> dic
     """Return the recorded figures of data that is not at hand."""
     absent = [prefix for prefix in NOT_EVERYWHERE if f"{prefix}bits_per_note" not in figures]
     return {name: value for name, value in recorded.items() if name.startswith(tuple(absent))} if absent else {}
-
-
-def _counted(progress: Progress | None, total: int) -> Callable[[str], None]:
-    done = 0
-
-    def tell(what: str) -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, total, what)
-
-    return tell

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from deepcomposer_lab.encoding.image import Grid, ImageEncoding
 from deepcomposer_lab.models.inference import fused, one_thread
-from deepcomposer_lab.models.registry import AutoregressiveCNN, Model, load_model
+from deepcomposer_lab.models.registry import AutoregressiveCNN, Model
 from deepcomposer_lab.music.composition import Composition, CompositionStep, Track, as_composition
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.note import Note
@@ -47,6 +47,7 @@ from deepcomposer_lab.techniques.technique import (
     free_name,
     step_to_repeat,
 )
+from deepcomposer_lab.techniques.trained import check_technique, pretrained, step_made
 
 VOICES = CHOIR  # who sings what is added
 VOICE_TRACKS = "voice_tracks"  # in a step's parameters: the name of each voice's track, so that they are known again
@@ -202,10 +203,7 @@ class ARCNN:
     parameters = PARAMETERS
 
     def __init__(self, model: Model) -> None:
-        if model.card.technique != self.name:
-            raise ValueError(
-                f"The model {model.card.stem} is for the technique {model.card.technique!r}, not {self.name!r}."
-            )
+        check_technique(model, self.name)
         network = model.network
         if not isinstance(network, AutoregressiveCNN):
             raise ValueError(f"The model {model.card.stem} holds the network {model.card.network!r}, not an AR-CNN.")
@@ -216,8 +214,14 @@ class ARCNN:
 
     @classmethod
     def from_pretrained(cls, name: str = "autoregressive_cnn_bach") -> Self:
-        """Load a model by name: "autoregressive_cnn_bach" for the newest, "autoregressive_cnn_bach-1" for a version."""
-        return cls(load_model(name))
+        """Load a model by name: "autoregressive_cnn_bach" for the newest, with "-1" for a version.
+
+        Raises
+        ------
+        ModelError
+            When there is no such model, or none of this technique at all.
+        """
+        return cls(pretrained(cls.name, name))
 
     def compose(
         self,
@@ -892,14 +896,9 @@ class Session(Iterator[Edit]):
         return found if recorded or len(found) == len(VOICES) else {}
 
     def _step(self, voice_tracks: dict[str, str]) -> CompositionStep:
-        from importlib.metadata import version
-
-        card = self.technique.model.card
-        return CompositionStep(
-            technique=self.technique.name,
-            model=card.name,
-            version=str(card.version),
-            weights_sha256=card.weights_sha256,
+        return step_made(
+            self.technique.name,
+            self.technique.model.card,
             parameters={
                 **self.parameters,
                 "keep_melody": self.keep_melody,
@@ -909,8 +908,7 @@ class Session(Iterator[Edit]):
                 VOICE_TRACKS: voice_tracks,
             },
             seed=self.seed,
-            package_version=version("deepcomposer-lab"),
-            remarks=tuple(self._remarks()),
+            remarks=self._remarks(),
         )
 
     def _remarks(self) -> Iterator[str]:

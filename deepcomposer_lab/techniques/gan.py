@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from deepcomposer_lab.encoding.bars import BarGrid, BarsEncoding, TrackWindow
 from deepcomposer_lab.models.inference import accompaniment, fused
-from deepcomposer_lab.models.registry import GENERATORS, Model, ModelError, list_models, load_model
+from deepcomposer_lab.models.registry import GENERATORS, Model
 from deepcomposer_lab.music.checks import shown
 from deepcomposer_lab.music.composition import Composition, CompositionStep, Track, as_composition
 from deepcomposer_lab.music.instruments import program_of
@@ -39,6 +39,7 @@ from deepcomposer_lab.techniques.technique import (
     free_name,
     step_to_repeat,
 )
+from deepcomposer_lab.techniques.trained import check_technique, pretrained, step_made
 
 SOFTER = 0.85  # of the melody's middle velocity, so that the melody stays in front
 MOST_BARS = 4000  # two hours of music; a note that far out is a slip, and would cost gigabytes
@@ -78,10 +79,7 @@ class GAN:
     parameters: tuple[Parameter, ...] = ()
 
     def __init__(self, model: Model) -> None:
-        if model.card.technique != self.name:
-            raise ValueError(
-                f"The model {model.card.stem} is for the technique {model.card.technique!r}, not {self.name!r}."
-            )
+        check_technique(model, self.name)
         if model.card.network not in GENERATORS:
             raise ValueError(f"The model {model.card.stem} holds the network {model.card.network!r}, no generator.")
         self.model = model
@@ -97,15 +95,7 @@ class GAN:
         ModelError
             When there is no such model, or none of this technique at all.
         """
-        try:
-            return cls(load_model(name))
-        except ModelError:
-            if not any(card.technique == cls.name for card in list_models()):
-                raise ModelError(
-                    f"There is no model {name!r}: no model of the technique {cls.name!r} is installed yet. Train one "
-                    "(`deepcomposer-lab train` lists the recipes), or update the package."
-                ) from None
-            raise
+        return cls(pretrained(cls.name, name))
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -245,19 +235,7 @@ class GAN:
         return programs
 
     def _step(self, seed: int, wishes: _Wishes, remarks: Iterable[str]) -> CompositionStep:
-        from importlib.metadata import version
-
-        card = self.model.card
-        return CompositionStep(
-            technique=self.name,
-            model=card.name,
-            version=str(card.version),
-            weights_sha256=card.weights_sha256,
-            parameters=wishes.as_dict(),
-            seed=seed,
-            package_version=version("deepcomposer-lab"),
-            remarks=tuple(remarks),
-        )
+        return step_made(self.name, self.model.card, parameters=wishes.as_dict(), seed=seed, remarks=remarks)
 
 
 def _checked_blend(blend: tuple[int, float] | None) -> tuple[int, float] | None:

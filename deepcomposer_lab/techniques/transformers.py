@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from deepcomposer_lab.encoding.sheet import MOST_PARTS, STEPS_PER_BEAT, Sheet, bar_steps, sheet_of
 from deepcomposer_lab.encoding.tokens import KINDS, PITCH, TokenEncoding
 from deepcomposer_lab.models.reader import Reader, attention_of_last
-from deepcomposer_lab.models.registry import Model, ModelError, list_models, load_model
+from deepcomposer_lab.models.registry import Model
 from deepcomposer_lab.music.checks import shown
 from deepcomposer_lab.music.composition import Composition, CompositionStep, as_composition
 from deepcomposer_lab.music.melody import Melody
@@ -38,6 +38,7 @@ from deepcomposer_lab.techniques.technique import (
     chosen_seed,
     step_to_repeat,
 )
+from deepcomposer_lab.techniques.trained import check_technique, pretrained, step_made
 from deepcomposer_lab.techniques.transformers_sampling import (
     SAMPLING_TECHNIQUES,
     Limits,
@@ -146,10 +147,7 @@ class Transformers:
     )
 
     def __init__(self, model: Model) -> None:
-        if model.card.technique != self.name:
-            raise ValueError(
-                f"The model {model.card.stem} is for the technique {model.card.technique!r}, not {self.name!r}."
-            )
+        check_technique(model, self.name)
         self.model = model
         self.encoding: TokenEncoding = model.encoding
         self.network: Any = model.network
@@ -163,15 +161,7 @@ class Transformers:
         ModelError
             When there is no such model, or none of this technique at all.
         """
-        try:
-            return cls(load_model(name))
-        except ModelError:
-            if not any(card.technique == cls.name for card in list_models()):
-                raise ModelError(
-                    f"There is no model {name!r}: no model of the technique {cls.name!r} is installed yet. Train one "
-                    "(`deepcomposer-lab train` lists the recipes), or update the package."
-                ) from None
-            raise
+        return cls(pretrained(cls.name, name))
 
     def extend(
         self,
@@ -278,19 +268,7 @@ class Transformers:
                 yield task.note(*note)
 
     def _step(self, seed: int, values: dict[str, Any], remarks: Iterator[str]) -> CompositionStep:
-        from importlib.metadata import version
-
-        card = self.model.card
-        return CompositionStep(
-            technique=self.name,
-            model=card.name,
-            version=str(card.version),
-            weights_sha256=card.weights_sha256,
-            parameters=values,
-            seed=seed,
-            package_version=version("deepcomposer-lab"),
-            remarks=tuple(remarks),
-        )
+        return step_made(self.name, self.model.card, parameters=values, seed=seed, remarks=remarks)
 
     # --- Looking inside -------------------------------------------------------------------------------------------
 

@@ -14,10 +14,9 @@ Lesson: notebooks/08_ar_cnn.ipynb.
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,15 @@ from torch.optim.swa_utils import AveragedModel
 from deepcomposer_lab.datasets import Piece, load_dataset
 from deepcomposer_lab.encoding.image import Grid, ImageEncoding
 from deepcomposer_lab.models.inference import channels_last
-from deepcomposer_lab.models.registry import Model, ModelCard, next_version, save_model
+from deepcomposer_lab.models.registry import Model, ModelCard, save_model
 from deepcomposer_lab.networks.ar_cnn import ARCNNConfig, AutoregressiveCNN
+from deepcomposer_lab.training.cards import card_of
 from deepcomposer_lab.training.checkpoints import read_checkpoint, write_checkpoint
 from deepcomposer_lab.training.corruption import Corrupted, corrupt
 from deepcomposer_lab.training.progress import Progress
 from deepcomposer_lab.training.ranking import average_precision
 from deepcomposer_lab.training.recipes import ARCNNRecipe
-from deepcomposer_lab.training.surroundings import surroundings
+from deepcomposer_lab.training.schedule import warm_cosine
 
 _EDIT_OFFSET = 8  # added to K in the loss's denominator
 
@@ -310,11 +310,11 @@ class ARCNNTrainer:
         ]
 
     def learning_rate(self, step: int) -> float:
-        """Return the learning rate of an update: a linear warm-up, then half a cosine down to a hundredth."""
-        if step < self.recipe.warmup_steps:
-            return self.recipe.learning_rate * (step + 1) / self.recipe.warmup_steps
-        done = (step - self.recipe.warmup_steps) / max(1, self.total_steps - self.recipe.warmup_steps)
-        return self.recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+        """Return the learning rate of an update."""
+        recipe = self.recipe
+        return warm_cosine(
+            step, peak=recipe.learning_rate, warmup_steps=recipe.warmup_steps, total_steps=self.total_steps
+        )
 
     def update(self) -> float:
         """Take one step: draw a batch, measure the loss, follow its gradient. Return the loss."""
@@ -378,26 +378,24 @@ class ARCNNTrainer:
 
     def model(self, name: str, *, description: str = "") -> Model:
         """Return the best averaged network so far as a model: the next version of that name, not yet saved."""
-        card = ModelCard(
-            name=name,
-            version=next_version(name),
-            technique=self.recipe.technique,
-            network="ar_cnn",
-            config=asdict(self.config),
-            encoding=self.encoding.as_dict(),
+        network = self._shipped()
+        card = card_of(
+            name,
+            self.recipe,
+            network,
+            architecture="ar_cnn",
+            config=self.config,
+            encoding=self.encoding,
             dataset=load_dataset(self.recipe.dataset).card,
-            recipe=self.recipe.as_dict(),
-            training={
+            progress={
                 "steps": self.step,
                 "epochs": self.step / self.steps_per_epoch,
                 "seconds": round(self.seconds),
-                **surroundings(),
             },
             metrics=self.best_figures or self.figures,
-            parameters=sum(parameter.numel() for parameter in self.network.parameters()),
             description=description,
         )
-        return Model(card, self._shipped(), self.encoding)
+        return Model(card, network, self.encoding)
 
     def save(self, name: str, *, description: str = "", directory: Path | None = None) -> ModelCard:
         """Save what was trained as the next version of a model, with everything that is known of it.

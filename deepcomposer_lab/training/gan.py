@@ -33,7 +33,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ from deepcomposer_lab import metrics
 from deepcomposer_lab.datasets import Song, load_dataset
 from deepcomposer_lab.encoding.bars import BarGrid, BarsEncoding, encoding_of
 from deepcomposer_lab.models.inference import accompaniment, one_thread
-from deepcomposer_lab.models.registry import Model, ModelCard, next_version, save_model
+from deepcomposer_lab.models.registry import Model, ModelCard, save_model
 from deepcomposer_lab.music.composition import Composition, Track, as_composition
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.note import Note
@@ -64,11 +64,11 @@ from deepcomposer_lab.networks.musegan import (
     sampled,
 )
 from deepcomposer_lab.networks.unet_gan import UNetGANConfig, UNetGenerator
+from deepcomposer_lab.training.cards import card_of
 from deepcomposer_lab.training.checkpoints import follow, read_checkpoint, write_checkpoint
 from deepcomposer_lab.training.progress import Progress, Sample
 from deepcomposer_lab.training.recipes import GANRecipe
 from deepcomposer_lab.training.song_planes import CHORALES, EncodedSong, encoded_piece, encoded_song, songs_of
-from deepcomposer_lab.training.surroundings import surroundings
 
 Batch = tuple[Tensor, list[Tensor]]  # melody (B, 2, M, T), and for each track (B, 2, rows, T)
 
@@ -482,24 +482,21 @@ class GANTrainer:
         extra : mapping, optional
             More for its card.
         """
-        card = ModelCard(
-            name=name,
-            version=next_version(name),
-            technique=self.recipe.technique,
-            network=self.recipe.network,
-            config=asdict(self.config),
-            encoding=self.encoding.as_dict(),
+        card = card_of(
+            name,
+            self.recipe,
+            self.average,
+            architecture=self.recipe.network,
+            config=self.config,
+            encoding=self.encoding,
             dataset=self.dataset,
-            recipe=self.recipe.as_dict(),
-            training={
+            progress={
                 "steps": self.step,
                 "discriminator_updates": self.discriminator_updates,
                 "epochs": self.step / self.steps_per_epoch,
                 "seconds": round(self.seconds),
-                **surroundings(),
             },
             metrics=self.measured[-1][1] | {f"loss.{name}": value for name, value in self._recent.items()},
-            parameters=sum(parameter.numel() for parameter in self.average.parameters()),
             description=description,
             extra={
                 "five_metrics_of_the_data": {name: list(edges) for name, edges in self.band.items()},

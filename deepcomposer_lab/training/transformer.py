@@ -13,7 +13,6 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,14 @@ from torch.nn.functional import cross_entropy
 
 from deepcomposer_lab.datasets import load_dataset
 from deepcomposer_lab.encoding.tokens import TokenEncoding
-from deepcomposer_lab.models.registry import Model, ModelCard, next_version, save_model
+from deepcomposer_lab.models.registry import Model, ModelCard, save_model
 from deepcomposer_lab.music.composition import Composition
 from deepcomposer_lab.networks.transformer_xl import Context, Memory, TransformerXL, TransformerXLConfig
+from deepcomposer_lab.training.cards import card_of
 from deepcomposer_lab.training.checkpoints import follow, read_checkpoint, write_checkpoint
 from deepcomposer_lab.training.progress import Progress, Sample
 from deepcomposer_lab.training.recipes import TransformerRecipe
-from deepcomposer_lab.training.surroundings import surroundings
+from deepcomposer_lab.training.schedule import warm_cosine
 from deepcomposer_lab.training.token_streams import Piece, Source, Streams, pieces_of, source_of, sources_of
 
 MOST_VALIDATION_TOKENS = 2048  # of a piece, from its beginning
@@ -180,11 +180,11 @@ class TransformerTrainer:
         return Memory(states, none, none)
 
     def learning_rate(self, step: int) -> float:
-        """Return the learning rate of an update: a linear warm-up, then half a cosine down to a hundredth."""
-        if step < self.recipe.warmup_steps:
-            return self.recipe.learning_rate * (step + 1) / self.recipe.warmup_steps
-        done = (step - self.recipe.warmup_steps) / max(1, self.total_steps - self.recipe.warmup_steps)
-        return self.recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+        """Return the learning rate of an update."""
+        recipe = self.recipe
+        return warm_cosine(
+            step, peak=recipe.learning_rate, warmup_steps=recipe.warmup_steps, total_steps=self.total_steps
+        )
 
     def update(self) -> Tensor:
         """Take one step: read a segment of every stream, follow the gradient of the loss. Return the loss."""
@@ -222,7 +222,7 @@ class TransformerTrainer:
                 self._look()
             self.seconds += time.perf_counter() - began
             if self.checkpoint is not None and (measured or last):
-                self._keep(self.checkpoint)
+                self.keep(self.checkpoint)
             yield Progress(
                 step=self.step,
                 total_steps=self.total_steps,
@@ -269,24 +269,23 @@ class TransformerTrainer:
         network = copy.deepcopy(self.average).cpu().eval()
         if self.best and not latest:
             network.load_state_dict(self.best)
-        card = ModelCard(
-            name=name,
-            version=next_version(name),
-            technique=self.recipe.technique,
-            network="transformer_xl",
-            config=asdict(self.config),
-            encoding=self.encoding.as_dict(),
+        progress: dict[str, Any] = {
+            "steps": self.step,
+            "epochs": self.step / self.steps_per_epoch,
+            "seconds": round(self.seconds),
+        }
+        if self.device.type == "cuda":
+            progress["accelerator"] = torch.cuda.get_device_name(self.device)
+        card = card_of(
+            name,
+            self.recipe,
+            network,
+            architecture="transformer_xl",
+            config=self.config,
+            encoding=self.encoding,
             dataset=load_dataset(self.recipe.dataset).card,
-            recipe=self.recipe.as_dict(),
-            training={
-                "steps": self.step,
-                "epochs": self.step / self.steps_per_epoch,
-                "seconds": round(self.seconds),
-                **({"accelerator": torch.cuda.get_device_name(self.device)} if self.device.type == "cuda" else {}),
-                **surroundings(),
-            },
+            progress=progress,
             metrics=self.figures if latest else self.best_figures or self.figures,
-            parameters=sum(parameter.numel() for parameter in network.parameters()),
             description=description,
         )
         return Model(card, network, self.encoding)
@@ -304,9 +303,6 @@ class TransformerTrainer:
 
     def keep(self, path: Path) -> None:
         """Write everything that going on needs to a file."""
-        self._keep(path)
-
-    def _keep(self, path: Path) -> None:
         state: dict[str, Any] = {
             "torch_random": torch.get_rng_state(),
             "network": self.network.state_dict(),

@@ -321,7 +321,7 @@ def test_the_figures_that_are_shipped_belong_to_what_ships() -> None:
         network = OriginalGenerator(OriginalGANConfig())
     assert record["recipe"] == original_gan.OriginalGANRecipe().as_dict()
     assert record["parameters"] == sum(parameter.numel() for parameter in network.parameters())
-    assert record["compute"]["cpu_seconds"] == pytest.approx(original_gan.SECONDS, rel=0.02)
+    assert record["compute"]["cpu_seconds"] == pytest.approx(original_gan.SECONDS, abs=15)  # an iteration takes 14 s
     folds = read_record(gan_folds.FIGURES)
     assert folds is not None
     assert folds["recipe"] == recipes.MUSEGAN_ROCK.as_dict()

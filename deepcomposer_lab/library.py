@@ -28,17 +28,16 @@ import unicodedata
 import warnings
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from deepcomposer_lab.music.composition import Composition, CompositionStep, Track
+from deepcomposer_lab.music.composition import Composition
 from deepcomposer_lab.music.files import write_atomically
-from deepcomposer_lab.music.metre import MetreChange, TempoChange
 from deepcomposer_lab.music.midi import write_midi
-from deepcomposer_lab.music.note import Note
+from deepcomposer_lab.music.plain import checked_kind, from_plain, part, parts, plain_value, to_plain
 
 FORMAT_VERSION = 1
 EXPORT_FORMATS = ("mid", "wav", "opus", "musicxml", "npz")
@@ -162,8 +161,8 @@ def save_composition(
         "title": composition.title,
         "created": datetime.now(UTC).isoformat(),
         "parents": [parent.id if isinstance(parent, SavedComposition) else str(parent) for parent in parents],
-        "metrics": None if metrics is None else _plain(metrics, "metrics"),
-        "composition": _encode(composition),
+        "metrics": None if metrics is None else plain_value(metrics, "metrics"),
+        "composition": to_plain(composition),
     }
     folder = _folder(directory)
     folder.mkdir(parents=True, exist_ok=True)
@@ -216,7 +215,7 @@ def open_composition(
     path = _find(saved, directory)
     content = _read(path)
     try:
-        composition = _decode(_part(content, "composition", dict), content["title"])
+        composition = from_plain(part(content, "composition", dict), content["title"])
     except (TypeError, ValueError) as error:
         raise _damaged(path, error) from error
     _known.append((composition, path.stem))
@@ -425,117 +424,7 @@ def _move(id: str, source: Path, target: Path, first: str = "", last: str = "") 
         os.replace(path, target / path.name)
 
 
-# --- values to and from JSON --------------------------------------------------------------------------------
-
-
-def _encode(composition: Composition) -> dict[str, Any]:
-    return {
-        "pickup": composition.pickup,
-        "tempos": [[change.onset, change.bpm] for change in composition.tempos],
-        "metres": [[change.onset, change.numerator, change.denominator] for change in composition.metres],
-        "tracks": [
-            {
-                "name": track.name,
-                "program": track.program,
-                "is_drum": track.is_drum,
-                "notes": [[note.onset, note.pitch, note.duration, note.velocity] for note in track.notes],
-            }
-            for track in composition.tracks
-        ],
-        "steps": [
-            {field.name: _plain(getattr(step, field.name), field.name) for field in fields(step)}
-            for step in composition.steps
-        ],
-    }
-
-
-def _decode(values: Mapping[str, Any], title: str) -> Composition:
-    """Return the composition; a ValueError or TypeError says in plain words what is wrong with the values."""
-    return Composition(
-        tracks=tuple(_decode_track(track) for track in _parts(values, "tracks", dict)),
-        tempos=tuple(TempoChange(*_row(change, "tempos", 2)) for change in _parts(values, "tempos", list)),
-        metres=tuple(MetreChange(*_row(change, "metres", 3)) for change in _parts(values, "metres", list)),
-        pickup=_part(values, "pickup", int | float),
-        title=title,
-        steps=tuple(_decode_step(step) for step in _parts(values, "steps", dict)),
-    )
-
-
-def _decode_track(values: Mapping[str, Any]) -> Track:
-    return Track(
-        notes=tuple(Note(*_row(note, "notes", 4)) for note in _parts(values, "notes", list)),
-        name=_part(values, "name", str),
-        program=_part(values, "program", int),
-        is_drum=_part(values, "is_drum", bool),
-    )
-
-
-def _decode_step(values: Mapping[str, Any]) -> CompositionStep:
-    parts: dict[str, Any] = {
-        name: _part(values, name, str)
-        for name in ("technique", "model", "version", "weights_sha256", "package_version")
-    }
-    seed = values.get("seed")
-    return CompositionStep(
-        **parts,
-        parameters=_part(values, "parameters", dict),
-        seed=None if seed is None else _part(values, "seed", int),
-        remarks=tuple(_parts(values, "remarks", str)),
-    )
-
-
-_KINDS = {
-    dict: "a group of named values",
-    list: "a list",
-    str: "text",
-    bool: "true or false",
-    int: "a whole number",
-    int | float: "a number",
-}
-
-
-def _part(values: Mapping[str, Any], name: str, kind: Any) -> Any:
-    """Return a value of a JSON object, which must be of a kind."""
-    if name not in values:
-        raise ValueError(f"{name!r} is missing")
-    return _checked(values[name], kind, repr(name))
-
-
-def _parts(values: Mapping[str, Any], name: str, kind: Any) -> list[Any]:
-    """Return a list of a JSON object, whose items must be of a kind."""
-    return [_checked(item, kind, f"an item of {name!r}") for item in _part(values, name, list)]
-
-
-def _row(row: list[Any], name: str, length: int) -> list[Any]:
-    if len(row) != length:
-        raise ValueError(f"an item of {name!r} has {len(row)} numbers instead of {length}")
-    return [_checked(number, int | float, f"a number of {name!r}") for number in row]
-
-
-def _checked(value: Any, kind: Any, where: str) -> Any:
-    is_right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    if not is_right:
-        raise ValueError(f"{where} should be {_KINDS[kind]}, and is {json.dumps(value)[:40]}")
-    return value
-
-
-def _plain(value: Any, where: str) -> Any:
-    """Return `value` in the types JSON gives back."""
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{where} holds {value}, which a file cannot keep; use None for a value that is missing.")
-        return float(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item, f"{where}[{key!r}]") for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item, where) for item in value]
-    if callable(getattr(value, "item", None)):  # a number of numpy's
-        return _plain(value.item(), where)
-    raise TypeError(
-        f"{where} holds a {type(value).__name__}; the library keeps numbers, text, None, lists and mappings."
-    )
+# --- files of JSON ------------------------------------------------------------------------------------------
 
 
 def _to_bytes(content: Mapping[str, Any]) -> bytes:
@@ -551,9 +440,9 @@ def _read(path: Path) -> dict[str, Any]:
         When it is damaged or of a newer format.
     """
     try:
-        content = _checked(_loaded(path.read_bytes()), dict, "all of it")
-        version = _part(content, "format_version", int)
-        _part(content, "title", str)
+        content = checked_kind(_loaded(path.read_bytes()), dict, "all of it")
+        version = part(content, "format_version", int)
+        part(content, "title", str)
     except ValueError as error:
         raise _damaged(path, error) from error
     if version > FORMAT_VERSION:
@@ -596,9 +485,9 @@ def _summary(content: Mapping[str, Any], path: Path) -> SavedComposition:
         return SavedComposition(
             id=path.stem,
             title=content["title"],
-            created=_moment(_part(content, "created", str)),
-            parents=tuple(_parts(content, "parents", str)),
-            metrics=None if content.get("metrics") is None else MappingProxyType(_part(content, "metrics", dict)),
+            created=_moment(part(content, "created", str)),
+            parents=tuple(parts(content, "parents", str)),
+            metrics=None if content.get("metrics") is None else MappingProxyType(part(content, "metrics", dict)),
             path=path,
         )
     except ValueError as error:

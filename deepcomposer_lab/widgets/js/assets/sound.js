@@ -24,6 +24,7 @@ export async function createSynthesizer(context, destination, soundFont, banks) 
   await synthesizer.isReady;
   await synthesizer.soundBankManager.addSoundBank(soundFont.slice(0), "lab"); // it takes the buffer away
   for (let bank = 1; bank < banks; bank++) for (let channel = 0; channel < 16; channel++) synthesizer.addNewChannel();
+  synthesizer.reset(); // a new channel's controllers all stand at 0, its volume too
   return synthesizer;
 }
 

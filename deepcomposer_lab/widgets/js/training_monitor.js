@@ -20,8 +20,7 @@ function render({ model, el }) {
     root.toggleAttribute("data-lm-suppress-shortcuts", true);
     root.addEventListener("keydown", onKey);
     root.addEventListener("keyup", stop);
-    root.addEventListener("focusin", name);
-    root.addEventListener("pointerover", name);
+    name();
     watcher.observe(root, { childList: true, subtree: true });
     resizer.observe(root);
   }
@@ -35,6 +34,7 @@ function render({ model, el }) {
     waiting = setTimeout(() => window.dispatchEvent(new Event("resize")), 60);
   };
   const watcher = new MutationObserver(() => {
+    name();
     const now = root.querySelectorAll(".js-plotly-plot .main-svg").length;
     if (now === plots) return;
     plots = now;
@@ -49,10 +49,9 @@ function render({ model, el }) {
   const stop = (event) => event.stopPropagation();
 
   /** A slider's handle has no name by itself, and a chooser with a label no tooltip. */
-  function name(event) {
-    const part = event.target;
-    if (part.matches(".noUi-handle")) part.setAttribute("aria-label", "Epoch you see and hear");
-    if (part.matches("select")) part.title = model.get("hint");
+  function name() {
+    for (const handle of root.querySelectorAll(".noUi-handle")) handle.setAttribute("aria-label", "Epoch you see and hear");
+    for (const chooser of root.querySelectorAll("select")) chooser.title = model.get("hint");
   }
 
   /** Keys typed here are for the monitor: in JupyterLab they would cut, paste and delete cells. */
@@ -81,8 +80,6 @@ function render({ model, el }) {
     resizer.disconnect();
     root?.removeEventListener("keydown", onKey);
     root?.removeEventListener("keyup", stop);
-    root?.removeEventListener("focusin", name);
-    root?.removeEventListener("pointerover", name);
   };
 }
 

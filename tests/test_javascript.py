@@ -84,6 +84,17 @@ class TestSources:
         status, printed = node("node", "build.mjs", "--check")
         assert status == 0, printed
 
+    def test_what_is_not_ours_is_listed_with_its_licence(self):
+        """LICENSES.txt is built with the files, from what each of them holds; here the page for people is held against it."""
+        listed = (ROOT / "THIRD_PARTY.md").read_text("utf-8").lower()
+        bundled = re.findall(
+            r"^(assets/\S+|\S+\.js): (.+)$", (ASSETS / "LICENSES.txt").read_text("utf-8"), re.MULTILINE
+        )
+        assert {file for file, _ in bundled} == {f"assets/{file.name}" for file in ASSETS.glob("*.js")}
+        for file, names in bundled:
+            assert f"widgets/static/{file}" in listed
+            assert [name for name in names.split(", ") if name not in listed] == []
+
     def test_every_built_file_has_a_source_and_every_source_is_built(self):
         for folder, target in ((SOURCES, STATIC), (SOURCES / "assets", ASSETS)):
             assert {file.name for file in folder.glob("*.js")} == {file.name for file in target.glob("*.js")}

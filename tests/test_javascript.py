@@ -85,7 +85,7 @@ class TestSources:
         assert status == 0, printed
 
     def test_what_is_not_ours_is_listed_with_its_licence(self):
-        """LICENSES.txt is built with the files, from what each of them holds; here the page for people is held against it."""
+        """LICENSES.txt is built with the files, from what each holds; here the page for people is held against it."""
         listed = (ROOT / "THIRD_PARTY.md").read_text("utf-8").lower()
         bundled = re.findall(
             r"^(assets/\S+|\S+\.js): (.+)$", (ASSETS / "LICENSES.txt").read_text("utf-8"), re.MULTILINE

@@ -43,6 +43,7 @@ FORMAT_VERSION = 1
 EXPORT_FORMATS = ("mid", "wav", "opus", "musicxml", "npz")
 
 _TRASH = ".trash"
+_DRAFT = "draft.json"
 _ID = re.compile(r"\d{4}-\d{2}-\d{2}-[a-z0-9-]+-[0-9a-f]{4}")
 # What this session saved or opened: a composition is a value and does not carry the name of its file.
 _known: deque[tuple[Composition, str]] = deque(maxlen=64)
@@ -338,6 +339,35 @@ def export_composition(
     return target
 
 
+def save_draft(content: Mapping[str, Any], directory: str | os.PathLike[str] | None = None) -> None:
+    """Keep what is being worked on, so that it comes back after a restart: one draft a library, `draft.json`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it holds more than plain values, or an infinite number.
+    OSError
+        When the folder cannot be written.
+    """
+    folder = _folder(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(
+        folder / _DRAFT, _to_bytes({"format_version": FORMAT_VERSION, "draft": plain_value(content, "draft")})
+    )
+
+
+def open_draft(directory: str | os.PathLike[str] | None = None) -> dict[str, Any] | None:
+    """Return the draft; None where there is none, or none that this version reads."""
+    try:
+        content = checked_kind(_loaded((_folder(directory) / _DRAFT).read_bytes()), dict, "all of it")
+        if part(content, "format_version", int) > FORMAT_VERSION:
+            return None
+        draft: dict[str, Any] = part(content, "draft", dict)
+    except (OSError, ValueError):
+        return None  # a draft is a convenience: a damaged one must not stand in anybody's way
+    return draft
+
+
 # --- names and places ---------------------------------------------------------------------------------------
 
 
@@ -362,6 +392,11 @@ def _data_folder() -> Path:
 
 def _folder(directory: str | os.PathLike[str] | None) -> Path:
     return library_directory() if directory is None else Path(directory)
+
+
+def file_stem(title: str) -> str:
+    """Return a file name, without its ending, for a title: "ode-to-joy"."""
+    return _slug(title)
 
 
 def _slug(title: str) -> str:

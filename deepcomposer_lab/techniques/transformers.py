@@ -14,7 +14,7 @@ Lesson: notebooks/09_transformers.ipynb.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -169,6 +169,7 @@ class Transformers:
         *,
         seed: int | None = None,
         progress: ProgressCallback | None = None,
+        heard: Callable[[Note, int], bool] | None = None,
         **parameters: Any,
     ) -> Composition:
         """Go on where `music` ends, in its style, and return all of it; what was there keeps every note as it is.
@@ -181,6 +182,8 @@ class Transformers:
             The same seed gives the same notes; a fresh one is drawn, and kept, where none is given.
         progress : callable (done, total), optional
             In seconds of music.
+        heard : callable (Note, track index) -> bool, optional
+            Called with each new note; where it answers False, the extension ends with that note.
         sampling_technique : {"nucleus", "top_k", "random"}
         sampling_threshold : float, 0.001–1
             Of "nucleus" the probability that is kept, of "top_k" the share of the vocabulary; "random" ignores it.
@@ -212,6 +215,8 @@ class Transformers:
             made[track].append(note)
             if progress is not None:
                 progress(int(task.seconds(note.onset) - task.seconds(task.seam)), total)
+            if heard is not None and not heard(note, track):
+                break
         if progress is not None:
             progress(total, total)
         if not any(made):

@@ -1,15 +1,16 @@
 """What every widget of the studio shares: questions from the browser, and files that a page fetches once.
 
-The browser asks with a message `{"kind": "ask", "id", "what", …}` and gets `{"kind": "answer", "id", "value"}` or, where
-the wish cannot be met, `{"kind": "answer", "id", "error"}` with a sentence for people. Large files (the synthesiser, the
-SoundFont, the notation engraver) are such answers too: a page asks for each once and keeps it, so that none of them is
-in a trait, and a saved notebook holds none.
+The browser asks with a message `{"kind": "ask", "id", "what", …}` and gets `{"kind": "answer", "id", "value"}` or,
+where the wish cannot be met, `{"kind": "answer", "id", "error"}` with a sentence for people. Large files (the
+synthesiser, the SoundFont, the notation engraver) are such answers too: a page asks for each once and keeps it, so that
+none of them is in a trait, and a saved notebook holds none.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -52,11 +53,16 @@ class LabWidget(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._answers: dict[str, Callable[[dict[str, Any], Sequence[bytes]], Answer]] = {"asset": self._give_asset}
+        self._slow: set[str] = set()
         self.on_msg(self._receive)
 
-    def answer(self, what: str, function: Callable[[dict[str, Any], Sequence[bytes]], Answer]) -> None:
-        """Offer an answer to the question `what`."""
+    def answer(
+        self, what: str, function: Callable[[dict[str, Any], Sequence[bytes]], Answer], *, slow: bool = False
+    ) -> None:
+        """Offer an answer to the question `what`; a slow one is found in a thread, so that others need not wait."""
         self._answers[what] = function
+        if slow:
+            self._slow.add(what)
 
     def tell(self, kind: str, value: Any = None, buffers: Sequence[bytes] = ()) -> None:
         """Send what nobody asked for, such as progress: `{"kind": kind, "value": value}`."""
@@ -65,11 +71,17 @@ class LabWidget(anywidget.AnyWidget):
     def _receive(self, _: object, content: Any, buffers: Any) -> None:
         if not isinstance(content, dict) or content.get("kind") != "ask":
             return
+        copied = [bytes(buffer) for buffer in buffers or ()]
+        if content.get("what") in self._slow:
+            threading.Thread(target=self._reply, args=(content, copied), daemon=True).start()
+        else:
+            self._reply(content, copied)
+
+    def _reply(self, content: dict[str, Any], buffers: Sequence[bytes]) -> None:
         reply: dict[str, Any] = {"kind": "answer", "id": content.get("id")}
         sent: list[bytes] = []
         try:
-            function = self._answers[content["what"]]
-            given = function(content, [bytes(buffer) for buffer in buffers or ()])
+            given = self._answers[content["what"]](content, buffers)
             reply["value"], sent = given if isinstance(given, tuple) else (given, [])
         except (ValueError, TypeError, OSError, RuntimeError) as error:
             reply["error"] = str(error)

@@ -1,0 +1,710 @@
+"""The Music studio: input track, technique, composition, in one application that keeps everything by itself.
+
+This is its kernel's side: it answers what the widget's page asks (`MusicStudio._answer…`), runs techniques in a thread
+of its own, and keeps drafts and compositions in the library. The page's side is `widgets/js/music_studio.js`.
+
+Lesson: notebooks/01_music_studio.ipynb.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+from deepcomposer_lab import library, metric_bands, studio_catalogue
+from deepcomposer_lab.music.composition import Composition, CompositionStep, as_composition
+from deepcomposer_lab.music.melody import Melody
+from deepcomposer_lab.music.plain import from_plain, to_plain
+from deepcomposer_lab.music.rhythm_assist import rhythm_assist
+from deepcomposer_lab.music.samples import sample_melody
+from deepcomposer_lab.music.uploads import read_upload
+from deepcomposer_lab.studio_catalogue import PITCH, TEMPO
+from deepcomposer_lab.widgets.music_studio import MusicStudioWidget
+
+FIRST_MELODY = "ode_to_joy"
+
+_SETTINGS: dict[str, Any] = {
+    "rhythm_assist": False,
+    "grid": 0.25,
+    "strength": 1.0,
+    "triplets": False,
+    "tempo": None,  # as the piece has it
+    "pitch": 0,
+    "trim": None,
+}
+_SECONDS_BETWEEN_NEWS = 0.1
+_DRAFT_SECONDS = 0.6  # after the last change
+_PICTURE_NOTES = 240
+_MIME = {
+    "mid": "audio/midi",
+    "wav": "audio/wav",
+    "opus": "audio/ogg",
+    "musicxml": "application/vnd.recordare.musicxml+xml",
+}
+
+
+class StudioError(ValueError):
+    """What the studio cannot do just now, in a sentence."""
+
+
+class MusicStudio:
+    """The Music studio: shows itself when it ends a cell.
+
+    Parameters
+    ----------
+    music : Melody or Composition, optional
+        What to start from. Without, the last draft comes back from the library, or a sample melody.
+    technique : {"ar-cnn", "gan", "transformers"}, optional
+        What is chosen in the second step.
+
+    Attributes
+    ----------
+    input : Composition
+        The input track as it was played; can be set to a Melody or Composition.
+    technique : str
+        Can be set.
+    composition : Composition or None
+        The last result.
+
+    Raises
+    ------
+    TypeError
+        When `music` is no music.
+    ValueError
+        When there is no such technique.
+
+    Examples
+    --------
+    >>> studio = dc.MusicStudio(dc.sample_melody("ode_to_joy"))
+    >>> studio.compose(wait=True)
+    >>> studio.composition
+    """
+
+    def __init__(self, music: Melody | Composition | None = None, technique: str | None = None) -> None:
+        piece = None if music is None else as_composition(music)
+        draft = library.open_draft() if piece is None else None
+        self._lock = threading.RLock()
+        self._worker: threading.Thread | None = None
+        self._cancelled = threading.Event()
+        self._runs = 0
+        self._timer: threading.Timer | None = None
+        self._pictures: dict[str, dict[str, Any]] = {}
+        self.composition: Composition | None = None
+        self.widget = MusicStudioWidget(
+            catalogue=studio_catalogue.inputs(), state=_restored(draft) if draft else _fresh(piece), run=_idle()
+        )
+        self._offer_answers()
+        if technique is not None:
+            self.technique = technique
+        self._list()
+        self._ready = threading.Thread(target=self._load_techniques, daemon=True)
+        self._ready.start()
+
+    # ------------------------------------------------------------------------------ from a notebook
+
+    @property
+    def input(self) -> Composition:
+        """The input track as it was played, before Rhythm assist, tempo, pitch and trim."""
+        return _piece(self.widget.state["input"])
+
+    @input.setter
+    def input(self, music: Melody | Composition) -> None:
+        self._take_input(as_composition(music), "import", None)
+
+    @property
+    def technique(self) -> str:
+        """The technique that is chosen."""
+        return str(self.widget.state["technique"]["name"])
+
+    @technique.setter
+    def technique(self, name: str) -> None:
+        from deepcomposer_lab.studio import find_technique
+
+        find_technique(name)
+        self._patch({"technique": {"name": name, "algorithm": None, "model": None, "parameters": {}, "seed": None}})
+
+    def prepared(self) -> Composition:
+        """Return what a technique would be given: trimmed, assisted, moved in pitch, at the chosen tempo."""
+        return self._prepared()[0]
+
+    def compose(self, *, wait: bool = False, **parameters: Any) -> None:
+        """Start composing; with `wait`, return when it is done.
+
+        Parameters
+        ----------
+        wait : bool
+        **parameters
+            The technique's own, and `model` and `seed`, for this run and the next.
+
+        Raises
+        ------
+        ValueError
+            When something composes already, or there is nothing to compose from.
+        """
+        if parameters:
+            chosen = {key: parameters.pop(key) for key in ("model", "seed") if key in parameters}
+            self._patch({"technique": {**chosen, "parameters": parameters}})
+        self._start()
+        if wait and self._worker is not None:
+            self._worker.join()
+            run = self.widget.run
+            if run["state"] == "failed":
+                raise StudioError(run["error"])
+
+    def cancel(self) -> None:
+        """End what composes; what it has so far is kept."""
+        self._cancel()
+
+    def __repr__(self) -> str:
+        state = self.widget.state
+        made = f", last composition “{self.composition.title}”" if self.composition else ""
+        return f"Music studio: “{state['input']['title']}”, {studio_catalogue.technique_label(self.technique)}{made}."
+
+    def _ipython_display_(self) -> None:
+        """Show a still picture, for readers without a kernel, and the widget, which hides it."""
+        from IPython.display import display
+
+        from deepcomposer_lab import plots
+
+        # Two outputs: JupyterLab takes the widget where one output offers both, and shows an error without a kernel.
+        still = (
+            f'<figure class="dc-studio-still" style="margin: 0">{plots.sketch(self.prepared())}'
+            f"<figcaption>{escape(repr(self))} Run the cell to open the studio.</figcaption></figure>"
+        )
+        display({"text/plain": repr(self), "text/html": still}, raw=True)
+        display(self.widget)
+
+    # ------------------------------------------------------------------------------ state
+
+    def _patch(self, patch: Mapping[str, Any]) -> None:
+        """Merge a change into the state, checked, and keep the draft a moment later."""
+        with self._lock:
+            state = _merged(self.widget.state, patch)
+            _check_settings(state["settings"])
+            self.widget.state = state
+        self._keep_draft_soon()
+
+    def _keep_draft_soon(self) -> None:
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = threading.Timer(_DRAFT_SECONDS, self._keep_draft)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _keep_draft(self) -> None:
+        with self._lock:
+            self._timer = None
+            state = self.widget.state
+        try:
+            library.save_draft(state)
+        except OSError:
+            return  # a folder that refuses costs the draft, and is told when a composition is saved
+        with self._lock:
+            self.widget.state = {**self.widget.state, "saved_at": datetime.now(UTC).isoformat()}
+
+    def _take_input(self, piece: Composition, source: str, id: str | None) -> None:
+        with self._lock:
+            state = self.widget.state
+            self.widget.state = {
+                **state,
+                "source": source,
+                "input": _as_plain(piece),
+                "input_id": id,
+                "settings": {**deepcopy(_SETTINGS), "tempo": _bpm(piece)},
+            }
+        self._keep_draft_soon()
+
+    def _prepared(self) -> tuple[Composition, Composition | None]:
+        """Return the input as a technique gets it, and as it was played where Rhythm assist moves notes."""
+        state = self.widget.state
+        settings = state["settings"]
+        piece = _piece(state["input"])
+        if settings["trim"] and piece.notes:
+            start, end = settings["trim"]
+            piece = piece.trim(start, end)
+        if settings["pitch"]:
+            piece = piece.transpose(settings["pitch"])
+        if settings["tempo"] and settings["tempo"] != _bpm(piece):
+            piece = piece.with_tempo(settings["tempo"])
+        played = None
+        if settings["rhythm_assist"]:
+            played = piece
+            piece = rhythm_assist(piece, settings["grid"], strength=settings["strength"], triplets=settings["triplets"])
+        return piece, played
+
+    def _load_techniques(self) -> None:
+        techniques = studio_catalogue.techniques()
+        self.widget.catalogue = {**self.widget.catalogue, "techniques": techniques}
+
+    # ------------------------------------------------------------------------------ answers
+
+    def _offer_answers(self) -> None:
+        at_once = {
+            "set": self._answer_set,
+            "input": self._answer_input,
+            "prepare": self._answer_prepare,
+            "sample": self._answer_sample,
+            "compose": self._answer_compose,
+            "cancel": self._answer_cancel,
+            "rename": self._answer_rename,
+            "delete": self._answer_delete,
+            "restore": self._answer_restore,
+            "use": self._answer_use,
+        }
+        slow = {
+            "read": self._answer_read,
+            "transcribe": self._answer_transcribe,
+            "open": self._answer_open,
+            "keep": self._answer_keep,
+            "metrics": self._answer_metrics,
+            "notation": self._answer_notation,
+            "export": self._answer_export,
+            "share": self._answer_share,
+        }
+        for what, function in at_once.items():
+            self.widget.answer(what, function)
+        for what, function in slow.items():
+            self.widget.answer(what, function, slow=True)
+
+    def _answer_set(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        self._patch(question["patch"])
+        return {}
+
+    def _answer_input(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        """Take a piece as the input: a recording, a file, an edit."""
+        piece = _piece(question["piece"])
+        if question.get("edited"):  # the same input, other notes: its settings stay
+            self._patch({"input": _as_plain(piece)})
+        else:
+            self._take_input(piece, str(question.get("source", "import")), None)
+        return self._answer_prepare({}, ())
+
+    def _answer_prepare(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
+        piece, played = self._prepared()
+        return {"piece": _as_plain(piece), "ghost": None if played is None else _as_plain(played)}
+
+    def _answer_sample(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        self._take_input(as_composition(sample_melody(question["name"])), "sample", None)
+        return self._answer_prepare({}, ())
+
+    def _answer_read(self, question: Mapping[str, Any], buffers: Sequence[bytes]) -> Any:
+        piece, remarks = read_upload(str(question.get("name", "")), buffers[0] if buffers else b"")
+        self._take_input(piece, "import", None)
+        return {**self._answer_prepare({}, ()), "remarks": remarks}
+
+    def _answer_transcribe(self, question: Mapping[str, Any], buffers: Sequence[bytes]) -> Any:
+        import numpy as np
+
+        from deepcomposer_lab.music.transcribe import transcribe
+
+        samples = np.frombuffer(buffers[0], dtype="<i2").astype(np.float32) / 32768
+        bpm = self.widget.state["settings"]["tempo"] or 100
+        melody = transcribe((samples, int(question["rate"])), bpm=bpm)
+        if not melody:
+            raise StudioError(
+                "No tune was heard in the recording. Hum or whistle one note after the other, close to the microphone."
+            )
+        self._take_input(as_composition(melody), "microphone", None)
+        return self._answer_prepare({}, ())
+
+    def _answer_compose(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
+        return {"number": self._start()}
+
+    def _answer_cancel(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
+        self._cancel()
+        return {}
+
+    def _answer_open(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        saved = library.find_composition(question["id"])
+        piece = library.open_composition(saved)
+        before = self._before(saved, piece)
+        self.composition = piece
+        self._patch({"result_id": saved.id})
+        return {
+            "piece": _as_plain(piece),
+            "before": None if before is None else _as_plain(before),
+            "metrics": metric_bands.rows(piece, before),
+            "lineage": _lineage(piece),
+        }
+
+    def _before(self, saved: library.SavedComposition, piece: Composition) -> Composition | None:
+        """Return what a composition was made from: its parent in the library, else the prepared input it came from."""
+        for parent in saved.parents:
+            try:
+                return library.open_composition(parent)
+            except library.LibraryError:
+                continue  # deleted since
+        entry = self._pictures.get(saved.id, {})
+        return entry.get("before")
+
+    def _answer_rename(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        title = " ".join(str(question["title"]).split())[:120]
+        if not title:
+            raise StudioError("A composition needs a title of one letter at least.")
+        library.rename_composition(question["id"], title)
+        self._list()
+        return {"title": title}
+
+    def _answer_delete(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        library.delete_composition(question["id"])
+        if self.widget.state["result_id"] == question["id"]:
+            self._patch({"result_id": None})
+        self._list()
+        return {}
+
+    def _answer_restore(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        library.restore_composition(question["id"])
+        self._list()
+        return {}
+
+    def _answer_use(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        """Make a composition the input: techniques chain without end."""
+        piece = library.open_composition(question["id"])
+        self._take_input(piece, "composition", question["id"])
+        return self._answer_prepare({}, ())
+
+    def _answer_keep(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        """Keep a composition that was edited by hand, as a child of what it was."""
+        from deepcomposer_lab import metrics
+
+        parent = question.get("id")
+        edited = _piece(question["piece"])
+        if parent:
+            original = library.open_composition(parent)
+            edited = replace(edited, steps=(*original.steps, CompositionStep("edit")))
+        saved = library.save_composition(
+            edited, parents=[parent] if parent else [], metrics=metrics.evaluate(edited).as_dict()
+        )
+        self.composition = edited
+        self._patch({"result_id": saved.id})
+        self._list()
+        return {"id": saved.id}
+
+    def _answer_metrics(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        before = question.get("before")
+        return metric_bands.rows(_piece(question["piece"]), None if before is None else _piece(before))
+
+    def _answer_notation(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        from deepcomposer_lab.music.musicxml import to_musicxml
+
+        return {"musicxml": to_musicxml(_piece(question["piece"])).decode("utf-8")}
+
+    def _answer_export(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        from deepcomposer_lab.studio import WRITERS
+
+        ending = str(question["format"])
+        if ending not in _MIME:
+            raise StudioError(f"There is no export {ending!r}; there is {', '.join(_MIME)}.")
+        piece = _piece(question["piece"]) if "piece" in question else library.open_composition(question["id"])
+        data = WRITERS[f".{ending}"](piece)
+        return {"name": f"{library.file_stem(piece.title)}.{ending}", "mime": _MIME[ending]}, [data]
+
+    def _answer_share(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        from deepcomposer_lab.sharing import to_html
+
+        piece = _piece(question["piece"]) if "piece" in question else library.open_composition(question["id"])
+        return {"name": f"{library.file_stem(piece.title)}.html", "mime": "text/html"}, [
+            to_html(piece, lineage=_lineage(piece))
+        ]
+
+    # ------------------------------------------------------------------------------ composing
+
+    def _start(self) -> int:
+        with self._lock:
+            if self._worker is not None and self._worker.is_alive():
+                raise StudioError("The studio is composing already: wait for it, or cancel it.")
+            piece, _ = self._prepared()
+            if not any(track.notes for track in piece.tracks if not track.is_drum):
+                raise StudioError(
+                    "There is no note to compose from yet: play, hum or import a melody, or choose a sample."
+                )
+            chosen = deepcopy(self.widget.state["technique"])
+            self._runs += 1
+            self._cancelled.clear()
+            number = self._runs
+            self.widget.run = _idle() | {
+                "state": "loading",
+                "number": number,
+                "technique": chosen["name"],
+                "words": "Loading the model …",
+            }
+            parent = self.widget.state["input_id"]
+            self._worker = threading.Thread(target=self._work, args=(number, piece, chosen, parent), daemon=True)
+            self._worker.start()
+            return number
+
+    def _cancel(self) -> None:
+        with self._lock:
+            if self._worker is None or not self._worker.is_alive():
+                return
+            self._cancelled.set()
+            run = self.widget.run
+            if run["state"] in ("loading", "running"):
+                self.widget.run = {**run, "state": "cancelled", "words": "Cancelled."}
+
+    def _work(self, number: int, piece: Composition, chosen: Mapping[str, Any], parent: str | None) -> None:
+        news = _News(self, number)
+        try:
+            composition = self._composed(piece, chosen, news)
+        except (ValueError, TypeError, OSError, RuntimeError) as error:
+            self._ended(number, state="failed", error=str(error), words="It did not work.")
+            return
+        except Exception as error:
+            self._ended(number, state="failed", error=f"By a fault of the program ({type(error).__name__}).", words="")
+            raise
+        cancelled = self._cancelled.is_set()
+        if composition is None or (cancelled and not news.changed):
+            self._ended(number, state="cancelled", words="Cancelled before anything was composed; nothing was saved.")
+            return
+        self.composition = composition
+        saved = self._kept(composition, piece, parent)
+        if saved is None:
+            self._ended(number, state="failed", error="The library's folder cannot be written.", words="")
+            return
+        words = "Cancelled: what there was by then is kept." if cancelled else "Done, and saved."
+        self._ended(number, state="cancelled" if cancelled else "done", words=words, result_id=saved)
+
+    def _composed(self, piece: Composition, chosen: Mapping[str, Any], news: _News) -> Composition | None:
+        from deepcomposer_lab.studio import _load_technique, _own_model
+
+        name = chosen["name"]
+        technique = _load_technique(name, chosen.get("model") or _own_model(name))
+        if self._cancelled.is_set():
+            return None
+        parameters = {key: value for key, value in chosen["parameters"].items() if value is not None}
+        news.begin(name)
+        if name == "ar-cnn":
+            session = technique.steps(piece, seed=chosen["seed"], progress=news.count, **parameters)
+            for edit in session:
+                news.note(edit.note, edit.kind == "add", edit.kind == "remove", edit.probability)
+                if self._cancelled.is_set():
+                    break
+            return session.composition()
+        if name == "transformers":
+
+            def heard(note: Any, track: int) -> bool:
+                news.note(note, True, False, None, track)
+                return not self._cancelled.is_set()
+
+            return technique.extend(piece, seed=chosen["seed"], progress=news.count, heard=heard, **parameters)
+        composition = technique.compose(piece, seed=chosen["seed"], progress=news.count, **parameters)
+        news.changed = True
+        return composition
+
+    def _kept(self, composition: Composition, source: Composition, parent: str | None) -> str | None:
+        from deepcomposer_lab import metrics
+
+        evaluated = metrics.evaluate(composition).as_dict()
+        try:
+            if parent is None:
+                # The input becomes a composition of its own, so that "before" is there after a restart too.
+                parent = library.id_of(source) or library.save_composition(source).id
+            saved = library.save_composition(composition, parents=[parent], metrics=evaluated)
+        except OSError:
+            return None
+        self._list()
+        return saved.id
+
+    def _ended(self, number: int, **values: Any) -> None:
+        with self._lock:
+            if number != self._runs:
+                return
+            self.widget.run = {**self.widget.run, **values, "seconds_left": 0}
+            if values.get("result_id"):
+                self._patch({"result_id": values["result_id"], "step": 3})
+
+    # ------------------------------------------------------------------------------ the library
+
+    def _list(self) -> None:
+        """Bring the list of compositions up to date; only what is new is read."""
+        entries = []
+        for saved in library.list_compositions():
+            entry = self._pictures.get(saved.id)
+            if entry is None:
+                try:
+                    entry = _entry(saved, library.open_composition(saved))
+                except library.LibraryError:
+                    continue
+                self._pictures[saved.id] = entry
+            entries.append({**entry, "title": saved.title})
+        self.widget.compositions = entries
+
+
+class _News:
+    """Tells the page how far a run is: at most ten times a second, with what came and went since."""
+
+    def __init__(self, studio: MusicStudio, number: int) -> None:
+        self.studio, self.number = studio, number
+        self.done, self.total = 0, 0
+        self.added = self.removed = 0
+        self.changed = False
+        self.began = self.told = time.monotonic()
+        self.rows: list[list[Any]] = []
+        self.words = ""
+
+    def begin(self, technique: str) -> None:
+        self.technique = technique
+        self.began = time.monotonic()
+        with self.studio._lock:
+            if self.studio.widget.run["state"] == "loading":
+                self.studio.widget.run = {**self.studio.widget.run, "state": "running", "words": "Composing …"}
+
+    def count(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+        self._tell()
+
+    def note(self, note: Any, adds: bool, removes: bool, probability: float | None, track: int | None = None) -> None:
+        self.changed = True
+        self.added += adds
+        self.removed += removes
+        self.rows.append([adds, note.onset, note.pitch, note.duration, note.velocity, track])
+        share = "" if probability is None else f" (the model gave it {probability:.0%})"
+        self.words = f"Just {'added' if adds else 'removed'} {note.name} at beat {note.onset + 1:g}{share}."
+        self._tell()
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if now - self.told < _SECONDS_BETWEEN_NEWS or self.studio._cancelled.is_set():
+            return
+        self.told = now
+        spent = now - self.began
+        left = None
+        if self.total and self.done / self.total > 0.03:
+            left = spent * (self.total - self.done) / self.done
+        value = {
+            "number": self.number,
+            "done": self.done,
+            "total": self.total,
+            "seconds_left": None if left is None else round(left, 1),
+            "added": self.added,
+            "removed": self.removed,
+            "words": self.words,
+            "rows": self.rows,
+        }
+        self.rows = []
+        self.studio.widget.tell("progress", value)
+
+
+# ---------------------------------------------------------------------------------- small pieces
+
+
+def _idle() -> dict[str, Any]:
+    return {
+        "state": "idle",
+        "number": 0,
+        "technique": None,
+        "seconds_left": None,
+        "words": "",
+        "error": None,
+        "result_id": None,
+    }
+
+
+def _fresh(piece: Composition | None) -> dict[str, Any]:
+    chosen = as_composition(sample_melody(FIRST_MELODY)) if piece is None else piece
+    return {
+        "step": 1,
+        "source": "sample" if piece is None else "import",
+        "input": _as_plain(chosen),
+        "input_id": None,
+        "settings": {**deepcopy(_SETTINGS), "tempo": _bpm(chosen)},
+        "technique": {"name": "ar-cnn", "algorithm": None, "model": None, "parameters": {}, "seed": None},
+        "result_id": None,
+        "saved_at": None,
+    }
+
+
+def _restored(draft: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a draft's state; a damaged one gives a fresh state."""
+    try:
+        state = _merged(_fresh(None), draft)
+        _piece(state["input"])
+        _check_settings(state["settings"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return _fresh(None)
+    if state["result_id"] is not None:
+        try:
+            library.find_composition(state["result_id"])
+        except library.LibraryError:
+            state["result_id"] = None
+            state["step"] = min(state["step"], 2)
+    return state
+
+
+def _merged(state: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `state` with `patch`: settings and technique are merged, all else is replaced; no unknown name is taken."""
+    unknown = set(patch) - set(state)
+    if unknown:
+        raise StudioError(f"The studio knows no {sorted(unknown)[0]!r}.")
+    merged = {**state, **patch}
+    for name in ("settings", "technique"):
+        if name in patch:
+            merged[name] = {**state[name], **patch[name]}
+    return merged
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    tempo, pitch = settings["tempo"], settings["pitch"]
+    if tempo is not None and not TEMPO[0] <= tempo <= TEMPO[1]:
+        raise StudioError(f"The tempo lies in {TEMPO[0]}–{TEMPO[1]} beats a minute; got {tempo:g}.")
+    if not PITCH[0] <= pitch <= PITCH[1] or pitch != int(pitch):
+        raise StudioError(f"The pitch is moved by whole semitones, {PITCH[0]} to +{PITCH[1]}; got {pitch:g}.")
+
+
+def _bpm(piece: Composition) -> float:
+    """Return a piece's first tempo, within the studio's limits."""
+    return min(TEMPO[1], max(TEMPO[0], round(piece.tempos[0].bpm)))
+
+
+def _as_plain(piece: Composition) -> dict[str, Any]:
+    return {**to_plain(piece), "title": piece.title}
+
+
+def _piece(values: Mapping[str, Any]) -> Composition:
+    return from_plain(values, str(values.get("title") or "Untitled"))
+
+
+def _lineage(piece: Composition) -> list[str]:
+    """Return how a piece came to be, a label a step: ["AR-CNN, AutoregressiveCNN Bach", "Edited by hand"]."""
+    labels = []
+    for step in piece.steps:
+        if step.technique == "edit":
+            labels.append("Edited by hand")
+            continue
+        name = studio_catalogue.technique_label(step.technique)
+        labels.append(f"{name}, {studio_catalogue.model_label(step.model)}" if step.model else name)
+    return labels
+
+
+def _entry(saved: library.SavedComposition, piece: Composition) -> dict[str, Any]:
+    """Return a line of the drawer."""
+    lineage = _lineage(piece)
+    return {
+        "id": saved.id,
+        "title": saved.title,
+        "how": lineage[-1] if lineage else "Input track",
+        "is_input": not lineage,
+        "created": saved.created.isoformat(),
+        "parents": list(saved.parents),
+        "seconds": round(piece.seconds, 1),
+        "bars": max(0, len(piece.bars) - (piece.pickup > 0)),
+        "picture": _picture(piece),
+    }
+
+
+def _picture(piece: Composition) -> dict[str, Any]:
+    rows = [
+        [index, round(note.onset, 3), note.pitch, round(note.duration, 3)]
+        for index, track in enumerate(piece.tracks)
+        for note in track.notes
+    ]
+    stride = max(1, -(-len(rows) // _PICTURE_NOTES))
+    pitches = [row[2] for row in rows] or [60]
+    return {"notes": rows[::stride], "end": piece.end, "low": min(pitches), "high": max(pitches)}

@@ -189,11 +189,26 @@ def transcription(
         )
         return Transcription(empty, words, (), 0.0, 0.0, curve.times, shown_pitches)
     heard, tuning = _heard(pieces, curve)
-    beats, tempo, start = _in_beats(heard, bpm, first_beat, grid, rhythm_assist)
-    notes = [Note(onset, note.pitch, length, note.velocity) for (onset, length), note in zip(beats, heard, strict=True)]
-    melody = Melody(notes=tuple(notes), bpm=tempo, title=title)
-    words = _in_words(heard, tempo, tuning, bpm is not None)
+    melody, start = timed(heard, bpm=bpm, rhythm_assist=rhythm_assist, grid=grid, first_beat=first_beat, title=title)
+    words = _in_words(heard, melody.bpm, tuning, bpm is not None)
     return Transcription(melody, words, tuple(heard), tuning, start, curve.times, shown_pitches)
+
+
+def timed(
+    heard: Sequence[HeardNote],
+    *,
+    bpm: float | None = None,
+    rhythm_assist: bool = True,
+    grid: float = 0.25,
+    first_beat: float | None = None,
+    title: str = "Sung melody",
+) -> tuple[Melody, float]:
+    """Return the melody of notes in seconds, and the second that is beat 0; parameters as in `transcribe`."""
+    if not heard:
+        return Melody(bpm=bpm or 100.0, title=title), first_beat or 0.0
+    beats, tempo, start = _in_beats(heard, bpm, first_beat, grid, rhythm_assist)
+    notes = (Note(onset, note.pitch, length, note.velocity) for (onset, length), note in zip(beats, heard, strict=True))
+    return Melody(notes=tuple(notes), bpm=tempo, title=title), start
 
 
 def _in_words(heard: Sequence[HeardNote], tempo: float, tuning: float, was_given: bool) -> str:

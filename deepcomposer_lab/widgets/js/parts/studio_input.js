@@ -1,5 +1,6 @@
 // Step 1, the input track: where it comes from, how it was played, and what is done to its timing and pitch.
 import { History } from "../lib/history.js";
+import { ask } from "../lib/kernel.js";
 import { barsOf, emptyPiece, endOf, pitchName } from "../lib/piece.js";
 import { writeMidi } from "../lib/midi_file.js";
 import { pageMidi } from "../lib/web_midi.js";
@@ -324,10 +325,15 @@ export class StudioInput {
     const place = h("div", { class: "dc-source-wide" });
     this.microphone?.destroy?.();
     this.microphone = new MicrophonePanel(place, {
-      sound: this.app.sound,
-      transcribe: async (/** @type {Int16Array} */ samples, /** @type {number} */ rate) => {
-        const answer = await this._ask("transcribe", { rate }, "hummed", [samples]);
-        return answer?.piece ?? null;
+      sound: this.app.sound, bpm: this.app.state.settings.tempo ?? 100,
+      transcribe: async (samples, rate, beat) => {
+        await this.app.settle();
+        const { value } = await ask(this.app.model, "transcribe", { rate, ...beat }, [samples]);
+        if (value.piece) {
+          this.history.push(this._snapshot(), "a melody from the microphone");
+          this._prepared(value, { fit: true });
+        }
+        return value.sung;
       },
     });
     return place;

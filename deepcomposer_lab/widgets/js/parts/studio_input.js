@@ -162,14 +162,14 @@ export class StudioInput {
     });
     this.undoButton = button({ label: "Undo", icon: "undo", kind: "ghost", title: "Undo (Ctrl+Z)", onclick: () => this.undo() });
     this.redoButton = button({ label: "Redo", icon: "redo", kind: "ghost", title: "Redo (Ctrl+Y)", onclick: () => this.redo() });
-    const zoom = h("div", { class: "dc-zoom dc-spread", role: "group", "aria-label": "Zoom" },
+    const zoom = h("div", { class: "dc-zoom", role: "group", "aria-label": "Zoom" },
       button({ label: "Zoom out", icon: "minus", kind: "ghost", onclick: () => this.roll.zoom(0.8) }),
       button({ label: "Fit the whole piece", text: "Fit", kind: "ghost", onclick: () => this.roll.fit() }),
       button({ label: "Zoom in", icon: "plus", kind: "ghost", onclick: () => this.roll.zoom(1.25) }));
     this.bar = transportBar({
       transport: app.transport, before: [this.recordButton],
       after: [this.countIn, this.overdub,
-        h("div", { class: "dc-bar-group" }, field("Beats a minute", this.tempo.element, tap), field("Pitch, semitones", this.pitch.element)), zoom, this.undoButton, this.redoButton],
+        h("div", { class: "dc-bar-group" }, field("Beats a minute", this.tempo.element, tap), field("Pitch, semitones", this.pitch.element)), h("div", { class: "dc-bar-end dc-spread" }, zoom, this.undoButton, this.redoButton)],
     });
     this.bar.element.classList.add("dc-bar");
   }

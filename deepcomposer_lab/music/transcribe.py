@@ -212,9 +212,10 @@ def timed(
 
 
 def _in_words(heard: Sequence[HeardNote], tempo: float, tuning: float, was_given: bool) -> str:
-    count = "1 note" if len(heard) == 1 else f"{len(heard)} notes"
-    beat = f"at {tempo:g} beats a minute"
-    words = f"{count} heard, {beat}" + ("." if was_given else ", as they were sung.")
+    count = "1 note was" if len(heard) == 1 else f"{len(heard)} notes were"
+    words = f"{count} heard, sung at {tempo:g} beats a minute."
+    if was_given:
+        words = f"{count} heard, counted at the {tempo:g} beats a minute that were set."
     if abs(tuning) >= 15:
         side = "above" if tuning > 0 else "below"
         words += f" You sang about {abs(tuning):.0f} cents {side} the piano's tuning; the notes are counted from there."

@@ -25,8 +25,8 @@ function render({ model, el }) {
   panel.addEventListener("file", async (event) => {
     const { name, bytes } = /** @type {CustomEvent} */ (event).detail;
     try {
-      const { value } = await ask(model, "read", { name }, [bytes]);
-      panel.done(`“${name}” was read: ${value.summary}`);
+      await ask(model, "read", { name }, [bytes]);
+      panel.done(`“${name}” was read.`);
     } catch (error) {
       panel.fail(name, /** @type {Error} */ (error).message);
     }

@@ -1,5 +1,5 @@
 // The picture of a sung melody: a curve of pitch over seconds, and the notes found in it. Pure functions.
-import { isBlackKey, pitchName } from "./piece.js";
+import { pitchName, secondsAt } from "./piece.js";
 
 /**
  * @typedef {[second: number, pitch: number | null]} CurvePoint  pitch as a MIDI number with its fraction
@@ -63,4 +63,10 @@ export function secondLines(seconds) {
   return lines;
 }
 
-export { isBlackKey, pitchName };
+/** The notes of a melody in seconds of the recording, whose beat 0 is at `first`. @param {import("./piece.js").Piece} piece @param {number} first @returns {HeardNote[]} */
+export function notesInSeconds(piece, first) {
+  return (piece.tracks[0]?.notes ?? []).map(([onset, pitch, duration]) => {
+    const start = secondsAt(piece, onset);
+    return [first + start, pitch, secondsAt(piece, onset + duration) - start];
+  });
+}

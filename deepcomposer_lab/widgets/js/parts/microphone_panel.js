@@ -3,6 +3,7 @@ import { MicrophoneInput } from "../lib/microphone.js";
 import { cannotAsk, clock, levelWord, meterShare, troubleWords } from "../lib/microphone_words.js";
 import { endOf, secondsAt } from "../lib/piece.js";
 import { pitchOf } from "../lib/pitch_now.js";
+import { notesInSeconds } from "../lib/sung.js";
 import { joined, levelOf, resampleInSlices, toFloat32, toInt16 } from "../lib/resample.js";
 import { writeWav } from "../lib/wav.js";
 import { button, download, h, icon, select, stepper, switchControl } from "./dom.js";
@@ -63,12 +64,20 @@ export class MicrophonePanel extends EventTarget {
     this._pictured = h("div", { class: "dc-mic-picture" });
     this.picture = new SungPicture(this._pictured);
     this._transport?.addEventListener("state", () => this._followTransport());
-    this._build(container, onbpm);
+    this._tempo = stepper({
+      label: "Beats a minute", value: this.bpm, minimum: 40, maximum: 160,
+      onchange: (bpm) => { this.bpm = bpm; onbpm(bpm); },
+    });
+    this._beatSwitch = switchControl({
+      label: "Keep a beat", checked: this.keepsBeat,
+      onchange: (on) => { this.keepsBeat = on; this._update(); },
+    });
+    this._build(container);
     this._become("idle");
   }
 
-  /** @param {HTMLElement} container @param {(bpm: number) => void} onbpm */
-  _build(container, onbpm) {
+  /** @param {HTMLElement} container */
+  _build(container) {
     this._recordButton = button({ label: "Record", icon: "record", kind: "round", title: "Record (R)", onclick: () => this.toggle() });
     this._recordButton.classList.add("dc-mic-record");
     this._time = h("span", { class: "dc-mic-time", "aria-hidden": "true" }, "0:00");
@@ -82,14 +91,6 @@ export class MicrophonePanel extends EventTarget {
     this._melodyButton = button({ label: "Melody", text: "Melody", icon: "play", title: "Play the notes that were found", onclick: () => this.playMelody() });
     this._recordingButton = button({ label: "Recording", text: "Recording", icon: "play", title: "Play what was recorded", onclick: () => this.playRecording() });
     this._saveButton = button({ label: "Save the recording as WAV", icon: "download", onclick: () => this.save() });
-    this._tempo = stepper({
-      label: "Beats a minute", value: this.bpm, minimum: 40, maximum: 160,
-      onchange: (bpm) => { this.bpm = bpm; onbpm(bpm); },
-    });
-    this._beatSwitch = switchControl({
-      label: "Keep a beat", checked: this.keepsBeat,
-      onchange: (on) => { this.keepsBeat = on; this._update(); },
-    });
     this._beatSwitch.input.title = "Four clicks before, then lights: you sing to a tempo. Off: your own tempo is found.";
     this._beatHint = h("span", { class: "dc-hint" });
     this._devices = h("span", { class: "dc-mic-devices", hidden: true });
@@ -227,6 +228,7 @@ export class MicrophonePanel extends EventTarget {
     const beat = 60 / this.bpm, first = input.context.currentTime + 0.2;
     this._clicks = Array.from({ length: COUNT_IN }, (_, index) => this.sound?.click?.(first + index * beat, index === 0));
     this._start = first + COUNT_IN * beat;
+    this.picture.clear(h("strong", {}, "Get ready"), h("span", {}, "Four beats, then sing to the lights."));
     this._become("count-in", "Four beats, then sing.");
   }
 
@@ -345,8 +347,7 @@ export class MicrophonePanel extends EventTarget {
   _asSung(piece) {
     const seconds = this.recording ? this.recording.samples.length / this.recording.rate : 0;
     const first = this._beat.first_beat ?? this._curve?.find((point) => point[1] !== null)?.[0] ?? 0;
-    const heard = (piece.tracks[0]?.notes ?? []).map(([onset, pitch, duration]) => /** @type {HeardNote} */ ([
-      first + secondsAt(piece, onset), pitch, secondsAt(piece, onset + duration) - secondsAt(piece, onset)]));
+    const heard = notesInSeconds(piece, first);
     const words = heard.length ? `${heard.length === 1 ? "1 note was" : `${heard.length} notes were`} heard.` : "No note was heard.";
     return { piece, words, heard, curve: this._curve ?? [], seconds, first_beat: first };
   }

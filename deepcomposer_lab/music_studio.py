@@ -221,12 +221,15 @@ class MusicStudio:
             }
         self._keep_draft_soon()
 
-    def _prepared(self) -> tuple[Composition, Composition | None]:
-        """Return the input as a technique gets it, and as it was played where Rhythm assist moves notes."""
+    def _prepared(self, *, whole: bool = False) -> tuple[Composition, Composition | None]:
+        """Return the input as a technique gets it, and as it was played where Rhythm assist moves notes.
+
+        With `whole` it is not trimmed: the roll shows what lies outside the handles too.
+        """
         state = self.widget.state
         settings = state["settings"]
         piece = _piece(state["input"])
-        if settings["trim"] and piece.notes:
+        if settings["trim"] and piece.notes and not whole:
             start, end = settings["trim"]
             piece = piece.trim(start, end)
         if settings["pitch"]:
@@ -250,6 +253,7 @@ class MusicStudio:
             "set": self._answer_set,
             "input": self._answer_input,
             "prepare": self._answer_prepare,
+            "prepared": self._answer_prepared,
             "sample": self._answer_sample,
             "compose": self._answer_compose,
             "cancel": self._answer_cancel,
@@ -262,6 +266,7 @@ class MusicStudio:
             "read": self._answer_read,
             "transcribe": self._answer_transcribe,
             "open": self._answer_open,
+            "peek": self._answer_peek,
             "keep": self._answer_keep,
             "metrics": self._answer_metrics,
             "notation": self._answer_notation,
@@ -278,17 +283,24 @@ class MusicStudio:
         return {}
 
     def _answer_input(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
-        """Take a piece as the input: a recording, a file, an edit."""
+        """Take a piece as the input: a recording, an edit, or what an undo brings back with its settings."""
         piece = _piece(question["piece"])
-        if question.get("edited"):  # the same input, other notes: its settings stay
-            self._patch({"input": _as_plain(piece)})
+        if question.get("edited"):  # the same input, other notes: its settings stay, but for those given
+            self._patch({"input": _as_plain(piece), "settings": question.get("settings") or {}})
         else:
             self._take_input(piece, str(question.get("source", "import")), None)
         return self._answer_prepare({}, ())
 
     def _answer_prepare(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
-        piece, played = self._prepared()
+        piece, played = self._prepared(whole=True)
         return {"piece": _as_plain(piece), "ghost": None if played is None else _as_plain(played)}
+
+    def _answer_prepared(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
+        return {"piece": _as_plain(self.prepared())}
+
+    def _answer_peek(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
+        """Give a composition to be heard, and leave what is open as it is."""
+        return {"piece": _as_plain(library.open_composition(question["id"]))}
 
     def _answer_sample(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
         self._take_input(as_composition(sample_melody(question["name"])), "sample", None)
@@ -302,17 +314,16 @@ class MusicStudio:
     def _answer_transcribe(self, question: Mapping[str, Any], buffers: Sequence[bytes]) -> Any:
         import numpy as np
 
-        from deepcomposer_lab.music.transcribe import transcribe
+        from deepcomposer_lab.music.transcribe import Recording, transcription
+        from deepcomposer_lab.widgets.microphone import sung_of
 
-        samples = np.frombuffer(buffers[0], dtype="<i2").astype(np.float32) / 32768
-        bpm = self.widget.state["settings"]["tempo"] or 100
-        melody = transcribe((samples, int(question["rate"])), bpm=bpm)
-        if not melody:
-            raise StudioError(
-                "No tune was heard in the recording. Hum or whistle one note after the other, close to the microphone."
-            )
-        self._take_input(as_composition(melody), "microphone", None)
-        return self._answer_prepare({}, ())
+        recording = Recording(np.frombuffer(buffers[0], dtype="<i2"), int(question["rate"]))
+        found = transcription(recording, bpm=question.get("bpm"), first_beat=question.get("first_beat"))
+        sung = sung_of(found, recording.seconds)
+        if not found.melody:
+            return {"sung": sung}
+        self._take_input(as_composition(found.melody), "microphone", None)
+        return {**self._answer_prepare({}, ()), "sung": sung}
 
     def _answer_compose(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
         return {"number": self._start()}
@@ -639,7 +650,7 @@ def _restored(draft: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _merged(state: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `state` with `patch`: settings and technique are merged, all else is replaced; no unknown name is taken."""
+    """Return `state` with `patch`: settings and technique merged, all else replaced; no unknown name is taken."""
     unknown = set(patch) - set(state)
     if unknown:
         raise StudioError(f"The studio knows no {sorted(unknown)[0]!r}.")
@@ -679,7 +690,7 @@ def _lineage(piece: Composition) -> list[str]:
             labels.append("Edited by hand")
             continue
         name = studio_catalogue.technique_label(step.technique)
-        labels.append(f"{name}, {studio_catalogue.model_label(step.model)}" if step.model else name)
+        labels.append(f"{name}, {studio_catalogue.short_label(step.model)}" if step.model else name)
     return labels
 
 

@@ -99,6 +99,11 @@ def model_label(name: str) -> str:
     return _LABELS.get(name, name.replace("_", " "))
 
 
+def short_label(name: str) -> str:
+    """Return a model's name where its technique's stands beside it: "Bach"."""
+    return model_label(name).removeprefix("AutoregressiveCNN ").removeprefix("TransformerXL")
+
+
 def technique_label(name: str) -> str:
     """Return a technique's own name: "AR-CNN"."""
     return next((label for technique, _, label, _ in _TECHNIQUES if technique == name), name)

@@ -19,7 +19,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = '[project]\nname = "a-small-project"\nversion = "1"\n'
-NOT_IN_A_CLONE = (".venv", ".git", "__pycache__", ".*_cache", "compositions", ".ipynb_checkpoints", ".hypothesis")
+NOT_IN_A_CLONE = (
+    ".venv",
+    ".git",
+    "node_modules",
+    "__pycache__",
+    ".*_cache",
+    "compositions",
+    ".ipynb_checkpoints",
+    ".hypothesis",
+)
 
 
 @pytest.fixture
@@ -234,20 +243,11 @@ class TestOtherPrograms:
         monkeypatch.setattr(lab.Environment, "prepare", lambda self, extras: None)
         monkeypatch.setattr(lab, "find_chromium", lambda: None)
         monkeypatch.setattr(lab, "install_chromium", lambda python: None)
+        monkeypatch.setattr(lab, "missing_javascript", lambda environment: None)
         monkeypatch.setattr(lab.subprocess, "call", lambda command, **_: commands.append(command) or pytest_status)
         assert lab.main(["test", "-q"]) == (pytest_status or 1)
         assert commands == [[lab.Environment().python, "-m", "pytest", "-q"]]
         assert "apt-get install chromium" in capsys.readouterr().out.splitlines()[-1]
-
-    def test_node_is_asked_for_only_where_there_are_widgets_to_build(self, lab, tmp_path, monkeypatch):
-        monkeypatch.setattr(lab, "find_chromium", lambda: "/there/chromium")
-        monkeypatch.setattr(lab.shutil, "which", lambda name: None)
-        monkeypatch.setattr(lab, "administrator", lambda: None)
-        environment = lab.Environment(str(tmp_path))
-        assert lab.missing_programs(environment) == []
-        (tmp_path / "deepcomposer_lab" / "widgets" / "js").mkdir(parents=True)
-        (sentence,) = lab.missing_programs(environment)
-        assert "Node" in sentence
 
     def test_all_tests_means_the_slow_ones_too(self, lab, monkeypatch):
         commands = []
@@ -256,6 +256,112 @@ class TestOtherPrograms:
         monkeypatch.setattr(lab.subprocess, "call", lambda command, **_: commands.append(command) or 0)
         assert lab.main(["test-all", "tests/test_lab.py"]) == 0
         assert commands[0][3:] == ["-m", "slow or not slow", "tests/test_lab.py"]
+
+
+@pytest.fixture
+def widgets(lab, tmp_path, monkeypatch):
+    """Return an Environment with JavaScript to build, its folder, the npm calls made, and what each is to return."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(lab, "administrator", lambda: None)
+    folder = tmp_path / "project" / "deepcomposer_lab" / "widgets" / "js"
+    folder.mkdir(parents=True)
+    (folder / "package-lock.json").write_text("{}")
+    calls, statuses = [], []
+    really_call = subprocess.call
+
+    def call(command, **options):
+        if "-e" in command:  # Node is asked for its age
+            return really_call(command, **options)
+        calls.append((command, options.get("cwd")))
+        status = statuses.pop(0) if statuses else 0
+        if "ci" in command:  # as npm does: what was there goes first
+            shutil.rmtree(folder / "node_modules", ignore_errors=True)
+            (folder / "node_modules").mkdir()
+        return status
+
+    monkeypatch.setattr(lab.subprocess, "call", call)
+    return lab.Environment(str(tmp_path / "project")), folder, calls, statuses
+
+
+def put_node(folder, status=0):
+    """Put programs named node and npm into a folder, of which the first ends with `status`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, number in (("node", status), ("npm", 0)):
+        (folder / name).write_text(f"#!/bin/sh\nexit {number}\n")
+        (folder / name).chmod(0o755)
+    return str(folder / "node"), str(folder / "npm")
+
+
+class TestNode:
+    def test_node_on_path_is_taken_before_the_environments_own(self, lab, tmp_path, monkeypatch):
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+        python = str(tmp_path / "venv" / "python")
+        assert lab.find_node(python) is None
+        own = put_node(tmp_path / "venv")
+        assert lab.find_node(python) == own
+        on_path = put_node(tmp_path / "bin")
+        assert lab.find_node(python) == on_path
+
+    def test_one_that_is_too_old_or_does_not_start_is_passed_over(self, lab, tmp_path, monkeypatch):
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+        put_node(tmp_path / "bin", status=1)
+        own = put_node(tmp_path / "venv")
+        assert lab.find_node(str(tmp_path / "venv" / "python")) == own
+
+    @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here to ask for its age")
+    @pytest.mark.parametrize(("oldest", "is_found"), [(1, True), (1000, False)])
+    def test_nodes_age_is_asked_of_node_itself(self, lab, monkeypatch, oldest, is_found):
+        monkeypatch.setattr(lab, "OLDEST_NODE", oldest)
+        assert (lab.find_node("/nowhere/python") is not None) is is_found
+
+    def test_a_project_without_javascript_needs_none(self, lab, widgets):
+        environment, folder, calls, _ = widgets
+        (folder / "package-lock.json").unlink()
+        assert lab.missing_javascript(environment) is None
+        assert calls == []
+
+    def test_packages_are_installed_once_and_again_when_the_lock_file_changes(self, lab, widgets, tmp_path):
+        environment, folder, calls, _ = widgets
+        _, npm = put_node(tmp_path / "bin")
+        assert lab.missing_javascript(environment) is None
+        ((command, place),) = calls
+        assert command[:2] == [npm, "ci"]
+        assert "--ignore-scripts" in command
+        assert place == str(folder)
+        assert lab.missing_javascript(environment) is None
+        assert len(calls) == 1
+        (folder / "package-lock.json").write_text('{"name": "grown"}')
+        assert lab.missing_javascript(environment) is None
+        assert len(calls) == 2
+
+    def test_packages_are_tried_twice_and_a_failure_is_said_and_tried_again(self, lab, widgets, tmp_path):
+        environment, _, calls, statuses = widgets
+        put_node(tmp_path / "bin")
+        statuses[:] = [1, 1]
+        assert "could not be installed" in lab.missing_javascript(environment)
+        assert len(calls) == 2
+        statuses[:] = [1, 0]
+        assert lab.missing_javascript(environment) is None
+        assert len(calls) == 4
+
+    def test_without_node_it_is_installed_beside_python_or_asked_for(self, lab, widgets):
+        environment, _, calls, _ = widgets
+        sentence = lab.missing_javascript(environment)
+        assert "install Node 20 or newer" in sentence
+        ((command, _),) = calls
+        assert command[0] == environment.python
+        assert command[1:4] == ["-m", "pip", "install"]
+        own = put_node(Path(environment.python).parent)
+        assert lab.missing_javascript(environment) is None
+        assert calls[-1][0][0] == own[1]
+
+    def test_what_is_missing_is_said_beside_chromium(self, lab, monkeypatch):
+        monkeypatch.setattr(lab, "find_chromium", lambda: "/there/chromium")
+        monkeypatch.setattr(lab, "missing_javascript", lambda environment: None)
+        assert lab.missing_programs(lab.Environment()) == []
+        monkeypatch.setattr(lab, "missing_javascript", lambda environment: "Node is missing.")
+        assert lab.missing_programs(lab.Environment()) == ["Node is missing."]
 
 
 class TestJupyterLab:

@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from lab_page import choose_theme, run_all
 from PIL import Image
 
 from deepcomposer_lab.plots import DRUM_COLOUR, TRACK_COLOURS
@@ -33,22 +34,10 @@ def opened(server, page):
     """The notebook above, run to its end."""
     page.set_viewport_size({"width": 1280, "height": 3600})
     server.open_cells(page, NOTEBOOK, CELLS)
-    page.click('div.lm-MenuBar-itemLabel:text-is("Run")')
-    page.click('li.lm-Menu-item[data-command="runmenu:run-all"]')
+    run_all(page)
     page.wait_for_function("document.querySelectorAll('figure audio').length === 2", timeout=120_000)
     page.wait_for_function("document.querySelectorAll('.js-plotly-plot .bars path').length > 40", timeout=60_000)
     return page
-
-
-def choose_theme(page, theme):
-    page.click('div.lm-MenuBar-itemLabel:text-is("Settings")')
-    page.hover('li.lm-Menu-item:has-text("Theme")')
-    page.click(f'li.lm-Menu-item:has-text("JupyterLab {theme}"):not(:has-text("High Contrast"))')
-    page.wait_for_function(
-        "isLight => document.body.dataset.jpThemeLight === String(isLight)", arg=theme == "Light", timeout=30_000
-    )
-    page.mouse.move(1270, 3590)
-    page.wait_for_timeout(500)
 
 
 def relative_luminance(colour):
@@ -77,6 +66,8 @@ def test_pictures_and_players_in_jupyterlab(opened):
 def tracks_that_stand_out(opened, theme):
     """Return the colours of notes on a screenshot, each held against its ground."""
     choose_theme(opened, theme)
+    opened.mouse.move(1270, 3590)
+    opened.wait_for_timeout(500)
     plot = opened.locator(".js-plotly-plot").first
     picture = np.asarray(Image.open(io.BytesIO(plot.screenshot())).convert("RGB"))
     origin = plot.bounding_box()

@@ -2,21 +2,21 @@
 
 import time
 
+from lab_page import ERRORS, TOKEN, run_all
+
 NOTEBOOK = "notebooks/00_start_here.ipynb"
-ERRORS = '[data-mime-type="application/vnd.jupyter.stderr"], [data-mime-type="application/vnd.jupyter.error"]'
 SECONDS_TO_FIRST_SOUND = 20
 
 
 def open_start_page(server, page):
-    page.goto(f"{server.url}/?token=a-token-for-tests")
+    page.goto(f"{server.url}/?token={TOKEN}")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     server.wait_for_kernel(page, NOTEBOOK)
 
 
-def run_all(page):
+def run_to_the_end(page):
     """Run all cells, and wait until the last has run or one has failed."""
-    page.click('div.lm-MenuBar-itemLabel:text-is("Run")')
-    page.click('li.lm-Menu-item[data-command="runmenu:run-all"]')
+    run_all(page)
     page.wait_for_function(
         """errors => {
             const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
@@ -52,7 +52,7 @@ def test_two_presses_of_shift_enter_give_a_first_sound_in_time(server, page):
 
 def test_runs_to_the_end_with_sound_and_pictures_and_without_the_internet(server, page):
     open_start_page(server, page)
-    run_all(page)
+    run_to_the_end(page)
     assert page.locator(ERRORS).count() == 0
     assert page.locator(".js-plotly-plot .main-svg").count() > 0
     players = page.locator("audio")

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from lab_page import choose_theme, run_cell, violations
 
 NOTEBOOK = "notebooks/training.ipynb"
 ROOT = Path(__file__).parents[2]
@@ -37,11 +38,6 @@ def wait_for_status(page, pattern):
         arg=pattern,
     )
     return page.locator(".dc-monitor-status").first.inner_text()
-
-
-def run_cell(page, number):
-    page.locator(".jp-CodeCell .jp-InputPrompt").nth(number).click()
-    page.keyboard.press("Control+Enter")
 
 
 def wait_for_output(page, number, text):
@@ -102,7 +98,7 @@ def test_the_monitor_with_an_older_kernel(server, page, tmp_path):
     older = tmp_path / "ipykernel-6"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(older), "ipykernel>=6.29,<7"]
     subprocess.run(pip, check=True, timeout=300)
-    specification = tmp_path / ".local/share/jupyter/kernels/older"
+    specification = server.home / ".local/share/jupyter/kernels/older"
     specification.mkdir(parents=True)
     start = {
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
@@ -116,8 +112,6 @@ def test_the_monitor_with_an_older_kernel(server, page, tmp_path):
 
 def go_through_it(server, page, kernel="python3"):
     open_monitor(server, page, kernel)
-    errors = []
-    page.on("pageerror", lambda error: errors.append(error))
     it_moves_while_other_cells_run(page, "7." if kernel == "python3" else "6.")
     pause_holds_it(page)
     single_steps(page)
@@ -129,7 +123,8 @@ def go_through_it(server, page, kernel="python3"):
     resume_and_stop(page)
     save(page)
     the_figure_follows_its_place(page)
-    assert errors == []
+    a_screen_reader_finds_its_way(page)
+    assert page.faults == []
     assert page.elsewhere == []
 
 
@@ -283,6 +278,12 @@ def the_figure_follows_its_place(opened):
             return place < 720 && figure <= place && figure > 0.9 * place;
         }"""
     )
+
+
+def a_screen_reader_finds_its_way(opened):
+    for theme in ("Dark", "Light"):
+        choose_theme(opened, theme)
+        assert violations(opened) == []
 
 
 def test_a_transformer_has_one_network_and_is_heard(server, page):

@@ -2,6 +2,8 @@
 
 import re
 
+from lab_page import run_all
+
 from deepcomposer_lab.plots_transformers import NOTE_COLOURS
 
 NOTEBOOK = "notebooks/transformer_pictures.ipynb"
@@ -18,8 +20,7 @@ CELLS = (
 def test_the_menu_of_heads_follows_the_layer(server, page):
     page.set_viewport_size({"width": 1280, "height": 2600})
     server.open_cells(page, NOTEBOOK, CELLS)
-    page.click('div.lm-MenuBar-itemLabel:text-is("Run")')
-    page.click('li.lm-Menu-item[data-command="runmenu:run-all"]')
+    run_all(page)
     page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 6", timeout=120_000)
     plot = page.locator(".js-plotly-plot").first
     assert choose(page, plot, 0, "layer 2") == ["layer 2", "all heads (mean)"]

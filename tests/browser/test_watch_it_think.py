@@ -1,6 +1,7 @@
 """The scrubber through the edits in JupyterLab: keyboard and pointer, sound, both themes, and without a kernel."""
 
 import pytest
+from lab_page import TOKEN, choose_theme, run_cell, violations
 
 NOTEBOOK = "notebooks/edits.ipynb"
 CELLS = (
@@ -28,16 +29,13 @@ def wait_for_edit(page, number):
 @pytest.fixture
 def opened(server, page):
     server.open_cells(page, NOTEBOOK, CELLS)
-    page.locator(".jp-CodeCell .jp-InputPrompt").first.click()
-    page.keyboard.press("Control+Enter")
+    run_cell(page, 0)
     page.wait_for_selector(STANDING, timeout=120_000, state="attached")
     return page
 
 
 def test_the_edits_in_jupyterlab(server, opened):
     """One visit for all of it: starting JupyterLab takes longer than looking."""
-    errors = []
-    opened.on("pageerror", lambda error: errors.append(error))
     last = int(opened.locator(".dc-edits input[type=range]").get_attribute("max"))
     assert last >= 10
     every_control_has_a_name_and_help(opened)
@@ -49,7 +47,7 @@ def test_the_edits_in_jupyterlab(server, opened):
     both_grounds(opened)
     the_kernel_knows_where_it_rests(opened, last)
     without_a_kernel_a_picture_stays(server, opened)
-    assert errors == []
+    assert opened.faults == []
     assert opened.elsewhere == []
 
 
@@ -159,12 +157,8 @@ def hear(opened):
 def both_grounds(opened):
     seen = {}
     for theme in ("Light", "Dark"):
-        opened.click('div.lm-MenuBar-itemLabel:text-is("Settings")')
-        opened.hover('li.lm-Menu-item:has-text("Theme")')
-        opened.click(f'li.lm-Menu-item:has-text("JupyterLab {theme}"):not(:has-text("High Contrast"))')
-        opened.wait_for_function(
-            "isLight => document.body.dataset.jpThemeLight === String(isLight)", arg=theme == "Light", timeout=30_000
-        )
+        choose_theme(opened, theme)
+        assert violations(opened) == []
         seen[theme] = opened.evaluate(
             """() => ['.dc-edits-sentence', '.dc-edits-body rect.is-added', '.dc-edits-plus'].map((part) => {
                 const style = getComputedStyle(document.querySelector('.dc-edits ' + part));
@@ -175,8 +169,7 @@ def both_grounds(opened):
 
 
 def the_kernel_knows_where_it_rests(opened, last):
-    opened.locator(".jp-CodeCell .jp-InputPrompt").nth(1).click()
-    opened.keyboard.press("Control+Enter")
+    run_cell(opened, 1)
     opened.wait_for_selector(f'.jp-OutputArea-output:has-text("rests at {last - 1} of {last}")', timeout=30_000)
 
 
@@ -193,10 +186,9 @@ def without_a_kernel_a_picture_stays(server, opened):
     assert len(text) < 300_000
     assert "RIFF" not in text
     assert "UklGR" not in text  # the beginning of a WAV file in base64
-    for session in server.ask("/api/sessions"):
-        server.ask(f"/api/sessions/{session['id']}", method="DELETE")
+    server.end_sessions()
     opened.goto("about:blank")
-    opened.goto(f"{server.url}/lab/tree/{NOTEBOOK}?token=a-token-for-tests")
+    opened.goto(f"{server.url}/lab/tree/{NOTEBOOK}?token={TOKEN}")
     picture = opened.locator(".dc-edits-still img")
     picture.wait_for(state="visible", timeout=60_000)
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 500

@@ -4,6 +4,7 @@ import { build } from "esbuild";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { licences, packagesOf } from "./licences.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "..", "static");
@@ -28,14 +29,18 @@ async function bundled(entry, into) {
   const result = await build({
     entryPoints: [entry], outfile: join(target, into, basename(entry)), write: false, bundle: true, minify: true,
     format: "esm", target: "es2022", charset: "utf8", legalComments: "none", plugins: [asText], logLevel: "warning",
+    metafile: true,
   });
-  return result.outputFiles[0];
+  const [{ path, text }] = result.outputFiles;
+  return { path, text, packages: packagesOf(Object.keys(result.metafile.inputs)) };
 }
 
 const files = [
   ...(await Promise.all((await sources(".")).map((entry) => bundled(entry, ".")))),
   ...(await Promise.all((await sources("assets")).map((entry) => bundled(entry, "assets")))),
 ];
+const bundles = new Map(files.map(({ path, packages }) => [relative(target, path), packages]));
+files.push({ path: join(target, "assets", "LICENSES.txt"), text: await licences(bundles), packages: new Set() });
 const differing = [];
 for (const file of files) {
   const name = relative(target, file.path);

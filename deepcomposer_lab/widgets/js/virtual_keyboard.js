@@ -25,7 +25,7 @@ import { transportBar } from "./parts/transport.js";
 /** @typedef {import("./lib/melody_rows.js").Trim} Trim */
 /** @typedef {{recording: {title: string, pickup: number, notes: NoteRow[]}, trim: Trim | null, bpm: number, metre: string}} Take */
 
-const ROLL_HEIGHT = 276, KEYS_HEIGHT = 136;
+const ROLL_HEIGHT = 300, LEAST_ROWS = 16, KEYS_HEIGHT = 136;
 const TEMPO = /** @type {const} */ ([40, 160]);
 const METRES = ["4/4", "3/4", "2/4", "5/4", "6/8", "9/8", "12/8", "7/8", "2/2", "3/8"];
 const SYNC = 400; // ms between two copies of a melody that is being recorded
@@ -33,6 +33,14 @@ const TOGETHER = 1500; // ms within which changes of the same thing are one step
 const LIVE = 5; // lamps of the meter
 
 class VirtualKeyboard {
+  // Made by the methods that build, before anything asks for them.
+  tempo = /** @type {ReturnType<typeof stepper>} */ (/** @type {unknown} */ (null));
+  metre = /** @type {ReturnType<typeof select>} */ (/** @type {unknown} */ (null));
+  instrument = this.metre;
+  size = this.metre;
+  sustain = /** @type {ReturnType<typeof switchControl>} */ (/** @type {unknown} */ (null));
+  velocity = /** @type {ReturnType<typeof slider>} */ (/** @type {unknown} */ (null));
+
   /** @param {Model} model @param {HTMLElement} element */
   constructor(model, element) {
     this.model = model;
@@ -69,7 +77,7 @@ class VirtualKeyboard {
     this.speech = liveRegion();
     this.keyboard = new KeyboardView(this.keysPlace, { sound: this.sound, low: model.get("low"), high: model.get("high"), height: KEYS_HEIGHT });
     this.roll = new PianoRollView(this.rollPlace, {
-      piece: this._piece(), editable: false, transport: this.transport, sound: this.sound, minHeight: ROLL_HEIGHT, label: "What was played, piano roll",
+      piece: this._piece(), editable: false, transport: this.transport, sound: this.sound, minHeight: ROLL_HEIGHT, leastRows: LEAST_ROWS, label: "What was played, piano roll",
     });
     this.recorder = new Recorder({ sound: this.sound, keyboard: this.keyboard, transport: this.transport, metronome: null });
     this.soundLine = soundState(this.sound);
@@ -577,9 +585,10 @@ class VirtualKeyboard {
       this._heard = clipped(this.recording.notes, this.trim);
       this.transport.setPiece(this._piece(this._heard));
       this.roll.setPiece(this._piece(), { keepView: !fit });
-      this.roll.setTrim(this.recording.notes.length ? this._span() : null);
+      this.roll.setTrim(this.recording.notes.length ? this.trim ?? [0, this.roll.length] : null);
       this._transportMoved();
     }
+    this.bar.update();
     this._showMix();
     this._showOctave();
     this._showHint();

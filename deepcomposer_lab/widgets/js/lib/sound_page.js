@@ -325,6 +325,7 @@ export class Transport extends EventTarget {
     this.piece = piece;
     this._events = eventsOf(piece);
     this.mix = piece.tracks.map((_, index) => this.mix[index] ?? { muted: false, soloed: false, volume: 0.8, program: null });
+    this.dispatchEvent(new Event("piece"));
     if (!this.isPlaying) return;
     if (sameTempo && this._timeline) {
       this._timeline.piece = piece; // what is not yet on its way is heard as it is now

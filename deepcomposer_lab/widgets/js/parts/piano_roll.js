@@ -12,7 +12,7 @@ import { h, liveRegion } from "./dom.js";
 /** @typedef {import("../lib/roll_notes.js").RollNote} RollNote */
 /** @typedef {import("../lib/roll_view.js").RollGeometry} RollGeometry */
 
-const KEYS = 36, RULER = 24, LANE = 60, LEAST_ROW = 5, NAMED_ROW = 13;
+const KEYS = 36, RULER = 24, LANE = 60, LEAST_ROW = 5, MOST_ROW = 16, NAMED_ROW = 13;
 const EDGE = 6; // px at a note's end that resize it
 const CLICK = 4; // px a pointer may shake
 const EMPTY_BARS = 8;
@@ -24,7 +24,7 @@ export class PianoRollView extends EventTarget {
   /**
    * @param {HTMLElement} container
    * @param {{piece: Piece, editable?: boolean, transport?: any, sound?: any, compact?: boolean, keys?: boolean,
-   *   velocityLane?: boolean, minHeight?: number, label?: string}} options
+   *   velocityLane?: boolean, minHeight?: number, label?: string, leastRows?: number}} options
    */
   constructor(container, options) {
     super();
@@ -41,6 +41,7 @@ export class PianoRollView extends EventTarget {
     this._scale = 1;
     this._frame = 0;
     this._drawing = 0;
+    this._seen = "";
     /** @type {import("../lib/theme.js").Colours | null} */
     this._colours = null;
     /** @type {(string | CanvasPattern)[] | null} */
@@ -52,6 +53,7 @@ export class PianoRollView extends EventTarget {
     /** @type {{original: RollNote[]} | null} */
     this._previewing = null;
     this.follow = true;
+    this.leastRows = options.leastRows ?? 25;
     this.grid = 0.25;
     /** @type {"draw" | "select"} */
     this.tool = "draw";
@@ -334,14 +336,14 @@ export class PianoRollView extends EventTarget {
     this.view.perBeat = Math.max(2, (this.view.width - this.left - 1) / this.length);
     this._fitPitches();
     this.draw();
-    this.dispatchEvent(new Event("view"));
   }
 
   _fitPitches() {
-    const { low, high } = pitchRange(this._allPitches(), this.lane ? 25 : 13);
+    const room = this.height - this.ruler - this.lane - 1;
+    const least = this.ruler ? Math.max(this.leastRows, Math.floor(room / MOST_ROW)) : 13;
+    const { low, high } = pitchRange(this._allPitches(), least);
     this._low = low;
     this._high = high;
-    const room = this.height - this.ruler - this.lane - 1;
     this.view.row = Math.max(this.ruler ? LEAST_ROW : 1.5, room / (high - low + 1));
     this.view.rows = Math.floor(room / this.view.row);
     this.view.top = high;
@@ -360,7 +362,6 @@ export class PianoRollView extends EventTarget {
     this.view = zoomed(this.view, factor, x);
     this._keepInside();
     this.draw();
-    this.dispatchEvent(new Event("view"));
   }
 
   /** @param {number} beats @param {number} [semitones] */
@@ -394,6 +395,13 @@ export class PianoRollView extends EventTarget {
     else { this._keepInside(); this.draw(); }
   }
 
+  /** Show the same beats at the same places as another roll. @param {PianoRollView} other */
+  alignTo(other) {
+    this._fits = false;
+    Object.assign(this.view, { start: other.view.start, perBeat: other.view.perBeat });
+    this.draw();
+  }
+
   /** @param {number} height px */
   setHeight(height) {
     this.element.style.height = `${height}px`;
@@ -424,6 +432,8 @@ export class PianoRollView extends EventTarget {
   drawNow() {
     if (!this.view.width || !this.base.width) return;
     const pen = this._painter, { width } = this.view, colours = this.colours;
+    const seen = `${this.view.start} ${this.view.perBeat}`;
+    if (seen !== this._seen) { this._seen = seen; this.dispatchEvent(new Event("view")); }
     pen.setTransform(this._scale, 0, 0, this._scale, 0, 0);
     pen.fillStyle = colours.roll;
     pen.fillRect(0, 0, width, this.height);

@@ -60,7 +60,7 @@ export function transportBar({ transport, primary = false, loop = true, metronom
     shown = "";
     if (!frame) draw();
   };
-  transport.addEventListener("state", update);
+  for (const name of ["state", "piece"]) transport.addEventListener(name, update);
   update();
-  return { element, update, destroy: () => { transport.removeEventListener("state", update); cancelAnimationFrame(frame); } };
+  return { element, update, destroy: () => { for (const name of ["state", "piece"]) transport.removeEventListener(name, update); cancelAnimationFrame(frame); } };
 }

@@ -1,0 +1,145 @@
+// What the studio's steps share: the kernel's state and how it is changed, sound, words to people.
+import { ask, Refusal } from "../lib/kernel.js";
+import { pageSound } from "../lib/sound_page.js";
+import { button, h, liveRegion } from "./dom.js";
+
+/** @typedef {import("../lib/piece.js").Piece} Piece */
+
+const PATIENCE = 150; // ms before changes go to the kernel
+const TOAST = 8000; // ms
+
+export class StudioApp extends EventTarget {
+  /** @param {import("../lib/kernel.js").Model} model @param {HTMLElement} frame */
+  constructor(model, frame) {
+    super();
+    this.model = model;
+    this.frame = frame;
+    this.sound = pageSound(model);
+    this.transport = this.sound.createTransport();
+    this.state = model.get("state");
+    /** @type {any} */
+    this._pending = null;
+    this._timer = 0;
+    this.speech = liveRegion();
+    this.toasts = h("div", { class: "dc-toasts" });
+    frame.append(this.speech, this.toasts);
+    const changed = () => {
+      this.state = merged(model.get("state"), this._pending ?? {});
+      this.dispatchEvent(new Event("state"));
+    };
+    const run = () => this.dispatchEvent(new Event("run"));
+    const listed = () => this.dispatchEvent(new Event("compositions"));
+    const known = () => this.dispatchEvent(new Event("catalogue"));
+    const message = (/** @type {any} */ content) => {
+      if (content?.kind === "progress") this.dispatchEvent(new CustomEvent("progress", { detail: content.value }));
+    };
+    const listeners = /** @type {[string, any][]} */ ([
+      ["change:state", changed], ["change:run", run], ["change:compositions", listed], ["change:catalogue", known], ["msg:custom", message],
+    ]);
+    for (const [name, listener] of listeners) model.on(name, listener);
+    this.destroy = () => {
+      clearTimeout(this._timer);
+      if (this._pending) this._send();
+      for (const [name, listener] of listeners) model.off(name, listener);
+      this.transport.dispose();
+    };
+  }
+
+  get catalogue() {
+    return this.model.get("catalogue");
+  }
+
+  get compositions() {
+    return this.model.get("compositions");
+  }
+
+  get run() {
+    return this.model.get("run");
+  }
+
+  get isRunning() {
+    return ["loading", "running"].includes(this.run.state);
+  }
+
+  /** Change the state: at once here, a moment later in the kernel. @param {any} change */
+  patch(change) {
+    this._pending = merged(this._pending ?? {}, change);
+    this.state = merged(this.state, change);
+    clearTimeout(this._timer);
+    this._timer = setTimeout(() => this._send(), PATIENCE);
+    this.dispatchEvent(new Event("state"));
+  }
+
+  async _send() {
+    const patch = this._pending;
+    this._pending = null;
+    await this.ask("set", { patch });
+  }
+
+  /** Send what waits, so that the kernel's next answer knows it. */
+  async settle() {
+    if (!this._pending) return;
+    clearTimeout(this._timer);
+    await this._send();
+  }
+
+  /**
+   * Ask the kernel; where it says no, the sentence is shown and null comes back.
+   * @param {string} what @param {Record<string, any>} values @param {any[]} buffers
+   * @returns {Promise<any>}
+   */
+  async ask(what, values = {}, buffers = []) {
+    try {
+      const { value, buffers: data } = await ask(this.model, what, values, buffers);
+      return data.length ? { ...value, data } : value;
+    } catch (error) {
+      this.toast(error instanceof Refusal ? error.message : `That did not work: ${/** @type {Error} */ (error).message}`, { isTrouble: true });
+      return null;
+    }
+  }
+
+  /** Say something in passing. @param {string} words @param {{action?: string, onaction?: () => void, isTrouble?: boolean}} options */
+  toast(words, { action, onaction, isTrouble = false } = {}) {
+    const close = () => toast.remove();
+    const toast = h("div", { class: `dc-toast${isTrouble ? " dc-trouble" : ""}`, role: isTrouble ? "alert" : "status" }, h("span", {}, words),
+      action ? button({ label: action, text: action, icon: "undo", onclick: () => { close(); onaction?.(); } }) : null,
+      button({ label: "Close this message", icon: "close", kind: "small", onclick: close }));
+    this.toasts.replaceChildren(...[...this.toasts.children].slice(-1), toast);
+    setTimeout(close, isTrouble ? 2 * TOAST : TOAST);
+  }
+
+  /** @param {string} words */
+  say(words) {
+    this.speech.textContent = words;
+  }
+
+  /** @param {1 | 2 | 3} step */
+  go(step) {
+    if (step !== this.state.step) this.patch({ step });
+  }
+
+  /** The technique that is chosen, as the catalogue has it; null while it is not known yet. */
+  get technique() {
+    return this.catalogue.techniques.find((/** @type {any} */ one) => one.name === this.state.technique.name) ?? null;
+  }
+
+  /** The model that is chosen. */
+  get chosenModel() {
+    const technique = this.technique, chosen = this.state.technique;
+    if (!technique) return null;
+    const open = technique.models.filter((/** @type {any} */ one) => !chosen.algorithm || one.algorithm === chosen.algorithm);
+    return technique.models.find((/** @type {any} */ one) => one.name === chosen.model) ?? open[0] ?? technique.models[0] ?? null;
+  }
+}
+
+/** Settings and technique are merged, and a technique's parameters; all else is replaced. @param {any} state @param {any} change */
+export function merged(state, change) {
+  const result = { ...state, ...change };
+  for (const name of ["settings", "technique"]) if (change[name]) result[name] = { ...state[name], ...change[name] };
+  return result;
+}
+
+/** "30 notes", "1 note". @param {number} count @param {string} noun */
+export function counted(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,376 @@
+// Step 3, the composition: before and after, heard and seen, measured, edited, taken along, and made the next input.
+import { assetModule } from "../lib/kernel.js";
+import { PianoRollView } from "./piano_roll.js";
+import { button, download, h, icon, segmented, switchControl } from "./dom.js";
+import { metricCards } from "./metric_cards.js";
+import { counted } from "./studio_app.js";
+import { ago, listen } from "./studio_input.js";
+import { mark } from "./studio_technique.js";
+import { trackList } from "./track_list.js";
+import { transportBar } from "./transport.js";
+
+/** @typedef {import("./studio_app.js").StudioApp} StudioApp */
+/** @typedef {import("../lib/piece.js").Piece} Piece */
+
+const FORMATS = [["mid", "MIDI"], ["wav", "WAV"], ["opus", "Opus"], ["musicxml", "MusicXML"]];
+const ROLL_HEIGHT = 380, STRIP_HEIGHT = 64;
+
+export class StudioComposition {
+  // Made in _build.
+  /** @type {PianoRollView} */
+  roll = /** @type {any} */ (null);
+  /** @type {PianoRollView} */
+  strip = /** @type {any} */ (null);
+  /** @type {ReturnType<typeof transportBar>} */
+  bar = /** @type {any} */ (null);
+  /** @type {ReturnType<typeof segmented>} */
+  sides = /** @type {any} */ (null);
+  /** @type {ReturnType<typeof switchControl>} */
+  changes = /** @type {any} */ (null);
+  /** @type {ReturnType<typeof segmented>} */
+  views = /** @type {any} */ (null);
+  /** @type {ReturnType<typeof trackList>} */
+  list = /** @type {any} */ (null);
+  /** @type {string | null} */
+  _opening = /** @type {any} */ (null);
+  /** @type {boolean} */
+  _renaming = /** @type {any} */ (null);
+  /** @type {any} */
+  _measuring = /** @type {any} */ (null);
+
+  /** @param {StudioApp} app */
+  constructor(app) {
+    this.app = app;
+    this.element = h("div", { class: "dc-step dc-step-composition" });
+    /** @type {{id: string, piece: Piece, before: Piece | null, metrics: any[], lineage: string[]} | null} */
+    this.opened = null;
+    /** @type {Piece | null} What is seen and edited. */
+    this.piece = null;
+    /** @type {Piece | null} */
+    this.before = null;
+    this.isEdited = false;
+    /** @type {"before" | "after"} */
+    this.heard = "after";
+    this.showsChanges = true;
+    this._build();
+    this._stops = [listen(app, "state", () => this._follow()), listen(app, "compositions", () => this._showTitle())];
+    this._follow();
+  }
+
+  destroy() {
+    for (const stop of this._stops) stop();
+    this.roll?.destroy();
+    this.strip?.destroy();
+    this.bar.destroy();
+  }
+
+  _build() {
+    const { app } = this;
+    this.title = h("h2", { class: "dc-title" });
+    this.titleEdit = button({ label: "Rename", icon: "pencil", kind: "ghost", onclick: () => this._rename() });
+    this.lineage = h("div", { class: "dc-lineage dc-spread", role: "group", "aria-label": "How it came to be" });
+    this.titleRow = h("div", { class: "dc-title-row" }, this.title, this.titleEdit, this.lineage);
+    this.sides = segmented({
+      label: "Which is heard", value: "after", choices: [{ value: "before", text: "A  Before" }, { value: "after", text: "B  After" }], onchange: (value) => this._hear(/** @type {any} */ (value)),
+    });
+    this.changes = switchControl({ label: "Show changes", checked: true, onchange: (on) => { this.showsChanges = on; this._showBefore(); } });
+    this.views = segmented({
+      label: "View", value: "roll", choices: [{ value: "roll", text: "Piano roll", icon: "note" }, { value: "notation", text: "Notation" }], onchange: (value) => this._view(value),
+    });
+    this.undoButton = button({ label: "Undo", icon: "undo", kind: "ghost", title: "Undo (Ctrl+Z)", onclick: () => this.roll.undo() });
+    this.redoButton = button({ label: "Redo", icon: "redo", kind: "ghost", title: "Redo (Ctrl+Y)", onclick: () => this.roll.redo() });
+    this.bar = transportBar({
+      transport: app.transport, primary: true, metronome: false,
+      after: [this.sides.element, this.changes.element, h("span", { class: "dc-spread" }), this.undoButton, this.redoButton, this.views.element],
+    });
+    this.bar.element.classList.add("dc-bar");
+    this.stripPlace = h("div", { class: "dc-roll-place" });
+    this.stripRow = h("div", { class: "dc-roll-row dc-strip-row" }, h("div", { class: "dc-roll-gutter dc-strip-label" }, h("b", {}, "Before"), h("span", { class: "dc-hint" }, "as it went in")), this.stripPlace);
+    this.gutter = h("div", { class: "dc-roll-gutter" });
+    this.rollPlace = h("div", { class: "dc-roll-place" });
+    this.rollRow = h("div", { class: "dc-roll-row" }, this.gutter, this.rollPlace);
+    this.notation = h("div", { class: "dc-notation", hidden: true, tabindex: 0, "aria-label": "Notation" });
+    this.metrics = h("div", {});
+    this.roll = new PianoRollView(this.rollPlace, {
+      piece: app.state.input, transport: app.transport, sound: app.sound, minHeight: ROLL_HEIGHT, label: "Composition, piano roll",
+    });
+    this.strip = new PianoRollView(this.stripPlace, { piece: app.state.input, transport: app.transport, editable: false, compact: true, minHeight: STRIP_HEIGHT, label: "Before, piano roll" });
+    this.roll.addEventListener("view", () => this.strip.alignTo(this.roll));
+    this.roll.addEventListener("change", (/** @type {any} */ event) => this._edited(event.detail.piece));
+    this.roll.addEventListener("track", (/** @type {any} */ event) => this.list?.choose(event.detail.track));
+    this._buildFooter();
+    this.none = h("div", { class: "dc-none" }, h("h2", {}, "No composition yet"), h("p", {}, "Choose a technique and press its button: what it makes is kept here by itself."),
+      button({ label: "Choose a technique", text: "Choose a technique", kind: "primary", onclick: () => app.go(2) }));
+    this.body = h("div", {}, this.titleRow, this.bar.element, this.stripRow, this.rollRow, this.notation, this.metrics, this.footer);
+    this.element.append(this.none, this.body);
+  }
+
+  _buildFooter() {
+    this.back = button({ label: "Technique", text: "Technique", icon: "left", onclick: () => this.app.go(2) });
+    this.saved = h("span", { class: "dc-hint" });
+    this.exports = h("div", { class: "dc-exports", role: "group", "aria-label": "Take it with you" },
+      ...FORMATS.map(([format, text]) => h("button", { type: "button", class: "dc-segment", "aria-label": `Download as ${text}`, onclick: (/** @type {any} */ event) => this._export(format, event.currentTarget) }, text)),
+      h("button", { type: "button", class: "dc-segment", "aria-label": "Download a share file", title: "One page that plays and shows the piece, with no network", onclick: (/** @type {any} */ event) => this._export("share", event.currentTarget) }, icon("share"), "Share file"));
+    this.keepButton = button({ label: "Keep the edits", text: "Keep the edits", icon: "check", hidden: true, onclick: () => this.keep() });
+    this.useButton = button({ label: "Use as input", text: "Use as input", kind: "primary", onclick: () => this._use(1) });
+    this.useButton.append(icon("right"));
+    this.footer = h("div", { class: "dc-footer" }, this.back, this.saved, h("div", { class: "dc-spread dc-row" }, h("span", { class: "dc-hint dc-take" }, "Take it with you"), this.exports, this.keepButton, this.useButton));
+  }
+
+  // ------------------------------------------------------------------------------ opening
+
+  /** The step comes to the front. */
+  enter() {
+    if (this.piece) this._sound();
+  }
+
+  _follow() {
+    const { result_id: id, saved_at } = this.app.state;
+    this.none.hidden = id !== null;
+    this.body.hidden = id === null;
+    this.saved.textContent = this.isEdited ? "Edited by hand, not kept yet." : this.opened ? `Saved by itself, ${ago(this._entry?.created ?? saved_at)}` : "";
+    if (id === null) { this.opened = null; return; }
+    if (this._opening !== id && this.opened?.id !== id) this.open(id);
+  }
+
+  get _entry() {
+    return this.app.compositions.find((/** @type {any} */ one) => one.id === this.opened?.id) ?? null;
+  }
+
+  /** @param {string} id */
+  async open(id) {
+    if (this.isEdited && this.opened && this.opened.id !== id) await this.keep(); // nothing that was drawn is lost
+    this._opening = id;
+    const answer = await this.app.ask("open", { id });
+    if (this._opening !== id) return;
+    this._opening = null;
+    if (!answer) return;
+    this.opened = { id, ...answer };
+    this.piece = answer.piece;
+    this.before = answer.before;
+    this.isEdited = false;
+    this._sidesShown("after");
+    this.roll.setPiece(answer.piece);
+    this.app.transport.mix = [];
+    this._showBefore();
+    this._showTitle();
+    this._showTracks();
+    this._showMetrics(answer.metrics);
+    this._history();
+    this._sound();
+    if (!this.notation.hidden) this._engrave();
+    this._follow();
+    this.app.say(`${answer.piece.title} is open. ${this.roll.changes ? `${counted(this.roll.changes.added.size, "note")} added, ${this.roll.changes.removed.length} removed.` : ""}`);
+  }
+
+  /** Show another piece as "before". @param {string} id */
+  async compareWith(id) {
+    const answer = await this.app.ask("open", { id });
+    if (!answer || !this.opened) return;
+    const shown = this.opened.id;
+    this.app.patch({ result_id: shown }); // the answer opened the other one
+    this.before = answer.piece;
+    this.app.go(3);
+    this._showBefore();
+    this.app.toast(`Compared with “${answer.piece.title}”: it stands as A, before.`);
+  }
+
+  _sound() {
+    if (this.app.state.step !== 3) return;
+    const piece = this.heard === "before" ? this.before : this.piece;
+    if (piece) this.app.transport.setPiece(piece);
+  }
+
+  /** @param {"before" | "after"} side */
+  _hear(side) {
+    this.heard = side;
+    this._sound();
+    this.element.dataset.heard = side;
+  }
+
+  /** @param {"before" | "after"} side */
+  _sidesShown(side) {
+    this.sides.set(side);
+    this.heard = side;
+  }
+
+  // ------------------------------------------------------------------------------ showing
+
+  _showBefore() {
+    const has = this.before !== null;
+    this.sides.element.hidden = !has;
+    this.changes.element.hidden = !has;
+    this.stripRow.hidden = !has || !this.notation.hidden;
+    this.roll.setBefore(has && this.showsChanges ? this.before : null);
+    if (has) {
+      this.strip.setPiece(/** @type {Piece} */ (this.before));
+      this.strip.alignTo(this.roll);
+    }
+    this._showCounts();
+  }
+
+  _showTitle() {
+    if (!this.opened || this._renaming) return;
+    const title = this._entry?.title ?? this.opened.piece.title;
+    this.title.textContent = title;
+    const chips = [h("span", { class: "dc-chip-plain" }, "Your melody"), ...this.opened.lineage.map((label, index) =>
+      h("span", { class: `dc-chip-plain${index === (this.opened?.lineage.length ?? 0) - 1 ? " dc-here" : ""}` }, label))];
+    this.lineage.replaceChildren(...chips.flatMap((chip) => [chip, icon("right")]),
+      button({ label: "Next technique", text: "Next technique", icon: "plus", class: "dc-button dc-next", onclick: () => this._use(2) }));
+  }
+
+  _rename() {
+    if (!this.opened) return;
+    const field = h("input", { class: "dc-field dc-title-field", "aria-label": "Title", value: this.title.textContent, maxlength: 120 });
+    const { id } = this.opened;
+    let isDone = false;
+    const finish = async (/** @type {boolean} */ keeps) => {
+      if (isDone) return;
+      isDone = true;
+      this._renaming = false;
+      field.replaceWith(this.title);
+      if (keeps && field.value.trim() && field.value !== this.title.textContent) {
+        const answer = await this.app.ask("rename", { id, title: field.value });
+        if (answer) this.title.textContent = answer.title;
+      }
+      this.titleEdit.focus();
+    };
+    field.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (event.key === "Enter" || event.key === "Escape") { event.preventDefault(); finish(event.key === "Enter"); }
+    });
+    field.addEventListener("blur", () => finish(true));
+    this._renaming = true;
+    this.title.replaceWith(field);
+    field.focus();
+    field.select();
+  }
+
+  _showTracks() {
+    const piece = /** @type {Piece} */ (this.piece);
+    this.list = trackList({
+      piece, transport: this.app.transport, chosen: this.roll.chosen,
+      onchoose: (index) => this.roll.setChosenTrack(index),
+      onprogram: (index, program) => {
+        const now = /** @type {Piece} */ (this.piece);
+        const tracks = now.tracks.map((track, at) => at === index ? { ...track, program } : track);
+        this.roll.setPiece({ ...now, tracks }, { keepHistory: true, keepView: true });
+        this._edited({ ...now, tracks });
+      },
+    });
+    this.counts = h("div", { class: "dc-gutter-part dc-counts" });
+    this.gutter.replaceChildren(this.list.element, this.counts);
+    const height = Math.max(ROLL_HEIGHT, this.list.element.offsetHeight + 100);
+    if (Math.abs(height - this.roll.height) > 4) this.roll.setHeight(Math.min(560, height));
+    this._showCounts();
+  }
+
+  _showCounts() {
+    if (!this.counts) return;
+    const changes = this.roll.changes;
+    this.counts.replaceChildren(...(!changes ? [] : changes.added.size + changes.removed.length === 0
+      ? [h("span", { class: "dc-hint" }, "Nothing was changed. Raise the creative risk, or the notes to add, and try again.")]
+      : [[mark("dc-added-mark"), changes.added.size, "added"], [mark("dc-removed-mark"), changes.removed.length, "removed"], [mark("dc-kept-mark"), changes.kept, "kept, faded"]]
+        .map(([sign, count, words]) => h("div", { class: "dc-row" }, sign, h("b", {}, String(count)), words))));
+  }
+
+  /** @param {any[]} rows */
+  _showMetrics(rows) {
+    this.metrics.replaceChildren(metricCards(rows));
+  }
+
+  // ------------------------------------------------------------------------------ editing
+
+  _history() {
+    this.undoButton.disabled = !this.roll.canUndo;
+    this.redoButton.disabled = !this.roll.canRedo;
+  }
+
+  /** @param {Piece} piece */
+  _edited(piece) {
+    this.piece = { ...piece, title: this.opened?.piece.title ?? piece.title };
+    this.isEdited = this.roll.canUndo;
+    this.keepButton.hidden = !this.isEdited;
+    this._history();
+    if (this.heard === "after") this._sound();
+    this._showCounts();
+    this._follow();
+    clearTimeout(this._measuring);
+    this._measuring = setTimeout(async () => {
+      const rows = await this.app.ask("metrics", { piece: this.piece, before: this.before });
+      if (rows) this._showMetrics(rows);
+    }, 400);
+  }
+
+  async keep() {
+    if (!this.opened || !this.isEdited) return this.opened?.id ?? null;
+    const answer = await this.app.ask("keep", { id: this.opened.id, piece: this.piece });
+    if (!answer) return null;
+    this.isEdited = false;
+    this.keepButton.hidden = true;
+    return answer.id;
+  }
+
+  /** Make it the next input. @param {1 | 2} step */
+  async _use(step) {
+    const id = await this.keep();
+    if (!id) return;
+    this.app.transport.stop();
+    const answer = await this.app.ask("use", { id });
+    if (!answer) return;
+    this.app.dispatchEvent(new CustomEvent("input", { detail: answer }));
+    this.app.go(step);
+  }
+
+  // ------------------------------------------------------------------------------ taking along
+
+  /** @param {string} format @param {HTMLButtonElement} pressed */
+  async _export(format, pressed) {
+    if (!this.opened || pressed.getAttribute("aria-busy") === "true") return;
+    pressed.setAttribute("aria-busy", "true");
+    try {
+      const piece = { ...this.piece, title: this._entry?.title ?? this.opened.piece.title };
+      if (format === "wav") {
+        const { transport, sound } = this.app;
+        try {
+          const blob = await sound.renderWav(/** @type {Piece} */ (piece), { tracks: piece.tracks?.map((_, index) => ({ muted: !transport.isHeard(index), volume: transport.mix[index]?.volume ?? 0.8 })) });
+          download(blob, `${fileName(piece.title)}.wav`);
+          return;
+        } catch { /* the kernel renders it */ }
+      }
+      const answer = await this.app.ask(format === "share" ? "share" : "export", { piece, format });
+      if (answer) download(new Blob(answer.data, { type: answer.mime }), answer.name);
+    } finally {
+      pressed.removeAttribute("aria-busy");
+    }
+  }
+
+  // ------------------------------------------------------------------------------ notation
+
+  /** @param {string} view */
+  _view(view) {
+    const isNotation = view === "notation";
+    this.notation.hidden = !isNotation;
+    this.rollRow.hidden = isNotation;
+    this.stripRow.hidden = isNotation || !this.before;
+    if (isNotation) this._engrave();
+  }
+
+  async _engrave() {
+    this.notation.replaceChildren(h("p", { class: "dc-source-words" }, "Engraving …"));
+    const answer = await this.app.ask("notation", { piece: this.piece });
+    if (!answer) { this.notation.replaceChildren(h("p", { class: "dc-source-words" }, "This piece could not be engraved.")); return; }
+    try {
+      const engraver = await assetModule(this.app.model, "notation.js");
+      const page = h("div", { class: "dc-notation-page" });
+      this.notation.replaceChildren(page);
+      await engraver.engrave(page, answer.musicxml);
+    } catch (error) {
+      this.notation.replaceChildren(h("p", { class: "dc-source-words" }, `This piece could not be engraved: ${/** @type {Error} */ (error).message}`));
+    }
+  }
+}
+
+/** @param {string | undefined} title */
+function fileName(title) {
+  return (title ?? "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "") || "composition";
+}

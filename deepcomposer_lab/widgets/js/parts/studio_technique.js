@@ -1,0 +1,284 @@
+// Step 2, the technique: which, with which model and parameters; and the run, note by note.
+import { PianoRollView } from "./piano_roll.js";
+import { button, h, icon, select, slider, switchControl } from "./dom.js";
+import { cardPicture, cardPatterns } from "./studio_cards.js";
+import { counted } from "./studio_app.js";
+import { listen } from "./studio_input.js";
+
+/** @typedef {import("./studio_app.js").StudioApp} StudioApp */
+/** @typedef {import("../lib/piece.js").Piece} Piece */
+
+const VERBS = { "ar-cnn": "Edit", gan: "Accompany", transformers: "Continue" };
+const ROLL_HEIGHT = 340;
+
+export class StudioTechnique {
+  // Made in _build.
+  /** @type {PianoRollView} */
+  roll = /** @type {any} */ (null);
+  /** @type {Piece | null} */
+  live = /** @type {any} */ (null);
+  /** @type {any} */
+  told = /** @type {any} */ (null);
+  /** @type {string} */
+  _settingsKey = /** @type {any} */ (null);
+  /** @type {boolean} */
+  _starting = /** @type {any} */ (null);
+  /** @type {any} */
+  tiles = /** @type {any} */ (null);
+
+  /** @param {StudioApp} app */
+  constructor(app) {
+    this.app = app;
+    this.element = h("div", { class: "dc-step dc-step-technique" });
+    /** @type {Piece} */
+    this.before = app.state.input;
+    this.number = -1;
+    this._build();
+    this._stops = [
+      listen(app, "state", () => this.update()), listen(app, "catalogue", () => this._showCatalogue()),
+      listen(app, "run", () => this.update()), listen(app, "progress", (event) => this._progress(event.detail)),
+    ];
+    this._showCatalogue();
+  }
+
+  destroy() {
+    for (const stop of this._stops) stop();
+    this.roll.destroy();
+  }
+
+  _build() {
+    const { app } = this;
+    this.cards = h("div", { class: "dc-cards", role: "radiogroup", "aria-label": "What should happen to your melody?" });
+    this.settings = h("section", { class: "dc-parameters", "aria-label": "Parameters" });
+    this.rollPlace = h("div", { class: "dc-roll-place" });
+    this.roll = new PianoRollView(this.rollPlace, {
+      piece: app.state.input, editable: false, transport: app.transport, sound: app.sound, velocityLane: false, minHeight: ROLL_HEIGHT, label: "What the technique does, piano roll",
+    });
+    this.runTitle = h("h3", { class: "dc-run-title" });
+    this.runWords = h("div", { class: "dc-run-words" });
+    this.counts = h("div", { class: "dc-run-counts dc-spread" });
+    this.progress = h("div", { class: "dc-progress", role: "progressbar", "aria-label": "Composing", "aria-valuemin": 0, "aria-valuemax": 100 }, h("i"));
+    this.news = h("div", { class: "dc-run-news" });
+    this.trouble = h("div", { class: "dc-note-card dc-trouble", role: "alert", hidden: true });
+    this.runPanel = h("section", { class: "dc-run", "aria-label": "Composing" },
+      h("div", { class: "dc-run-head" }, h("div", {}, this.runTitle, this.runWords), this.counts), this.progress, this.trouble, this.rollPlace, this.news);
+    this.back = button({ label: "Input track", text: "Input track", icon: "left", onclick: () => app.go(1) });
+    this.cancel = button({ label: "Cancel", text: "Cancel", onclick: () => app.ask("cancel"), hidden: true });
+    this.cancel.append(h("kbd", {}, "Esc"));
+    this.go = button({ label: "Compose", text: "Compose", kind: "primary", onclick: () => this.compose() });
+    this.hint = h("span", { class: "dc-hint" });
+    this.element.append(cardPatterns(), h("h2", { class: "dc-question" }, "What should happen to your melody?"), this.cards,
+      h("div", { class: "dc-technique-row" }, this.settings, this.runPanel),
+      h("div", { class: "dc-footer" }, this.back, h("div", { class: "dc-spread dc-row" }, this.hint, this.cancel, this.go)));
+    this.element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (event.key === "Escape" && app.isRunning) { event.preventDefault(); app.ask("cancel"); }
+    });
+  }
+
+  /** The step comes to the front. */
+  async enter() {
+    if (this.app.isRunning) return;
+    await this.app.settle();
+    const answer = await this.app.ask("prepared");
+    if (!answer || this.app.isRunning) return;
+    this._begin(answer.piece);
+    this.update();
+  }
+
+  /** @param {Piece} piece */
+  _begin(piece) {
+    this.before = piece;
+    this.live = piece;
+    this.roll.setBefore(null);
+    this.roll.setPiece(piece);
+    if (this.app.state.step === 2) this.app.transport.setPiece(piece);
+  }
+
+  // ------------------------------------------------------------------------------ what can be chosen
+
+  _showCatalogue() {
+    const { techniques } = this.app.catalogue;
+    if (!techniques.length) {
+      this.cards.replaceChildren(h("p", { class: "dc-source-words" }, "The techniques are being loaded …"));
+      return;
+    }
+    this.tiles = techniques.map((/** @type {any} */ technique) => h("button", {
+      type: "button", role: "radio", class: "dc-card", "data-technique": technique.name,
+      onclick: () => this._choose(technique.name),
+    }, cardPicture(technique.name),
+    h("div", { class: "dc-card-words" }, h("i", { class: "dc-radio", "aria-hidden": "true" }),
+      h("div", { class: "dc-card-text" }, h("div", { class: "dc-card-title" }, h("b", {}, technique.verb), h("span", { class: "dc-card-name" }, technique.label)),
+        h("div", { class: "dc-card-sentence" }, technique.sentence),
+        h("div", { class: "dc-hint" }, technique.models.length ? learnt(technique) : "Its model is not here: `deepcomposer-lab doctor` says how to get it.")))));
+    this.cards.replaceChildren(...this.tiles);
+    this.cards.onkeydown = (/** @type {KeyboardEvent} */ event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const at = this.tiles.findIndex((/** @type {any} */ tile) => tile.getAttribute("aria-checked") === "true");
+      const next = this.tiles[(at + step + this.tiles.length) % this.tiles.length];
+      next.focus();
+      next.click();
+    };
+    this._settingsKey = "";
+    this.update();
+  }
+
+  /** @param {string} name */
+  _choose(name) {
+    if (name !== this.app.state.technique.name) this.app.patch({ technique: { name, algorithm: null, model: null, parameters: {}, seed: null } });
+  }
+
+  /** @param {any} change */
+  _parameter(change) {
+    this.app.patch({ technique: { parameters: { ...this.app.state.technique.parameters, ...change } } });
+  }
+
+  _showSettings() {
+    const { app } = this, technique = app.technique, chosen = app.state.technique;
+    const key = technique ? `${technique.name} ${chosen.algorithm} ${technique.models.length}` : "";
+    if (!technique || key === this._settingsKey) return;
+    this._settingsKey = key;
+    const algorithm = chosen.algorithm ?? technique.algorithms[0]?.name ?? null;
+    const models = technique.models.filter((/** @type {any} */ model) => !algorithm || model.algorithm === algorithm);
+    const about = h("p", { class: "dc-hint dc-model-about" });
+    const tell = () => { about.textContent = (app.chosenModel?.description ?? "").replace(/(?<=[a-z’')])\. .*$/s, "."); };
+    const reset = button({ label: "Defaults", text: "Defaults", icon: "reset", kind: "ghost", onclick: () => { this._settingsKey = ""; app.patch({ technique: { parameters: {}, seed: null } }); } });
+    const model = select({
+      label: "Model", value: app.chosenModel?.name ?? "",
+      choices: models.map((/** @type {any} */ one) => [one.name, one.own ? `${one.label} (yours)` : one.label]),
+      onchange: (name) => { app.patch({ technique: { model: name, algorithm } }); tell(); },
+    });
+    tell();
+    const rows = technique.parameters.map((/** @type {any} */ parameter) => this._control(parameter, chosen.parameters[parameter.name] ?? parameter.default));
+    this.settings.replaceChildren(
+      h("div", { class: "dc-row" }, h("h3", { class: "dc-run-title" }, technique.label), h("span", { class: "dc-spread" }, reset)),
+      ...(technique.algorithms.length > 1 ? [h("div", { class: "dc-labelled" }, h("span", {}, "Algorithm"), select({
+        label: "Generative algorithm", value: algorithm, choices: technique.algorithms.map((/** @type {any} */ one) => [one.name, one.label]),
+        onchange: (name) => { this._settingsKey = ""; app.patch({ technique: { algorithm: name, model: technique.models.find((/** @type {any} */ one) => one.algorithm === name)?.name ?? null } }); },
+      }).element)] : []),
+      h("div", { class: "dc-labelled" }, h("span", {}, "Model"), model.element), about, ...rows, this._seed(chosen.seed));
+  }
+
+  /** @param {any} parameter @param {any} value */
+  _control(parameter, value) {
+    const { name, label, help } = parameter;
+    if (parameter.kind === "switch") {
+      return h("div", { class: "dc-parameter" }, switchControl({ label, checked: Boolean(value), onchange: (on) => this._parameter({ [name]: on }) }).element, h("p", { class: "dc-hint" }, help));
+    }
+    if (parameter.kind === "choice") {
+      return h("div", { class: "dc-parameter" }, h("div", { class: "dc-labelled" }, h("b", {}, label), select({
+        label, value, choices: parameter.choices.map((/** @type {any} */ choice) => [choice.value, choice.label]), onchange: (chosen) => this._parameter({ [name]: chosen }),
+      }).element), h("p", { class: "dc-hint" }, help));
+    }
+    const unit = parameter.unit.replace(" per eight bars", "").replace("seconds", "s");
+    return h("div", { class: "dc-parameter" }, slider({
+      label, value, minimum: parameter.minimum, maximum: parameter.maximum, step: parameter.step, standard: parameter.default, unit, hint: help,
+      onchange: (number, final) => { if (final) this._parameter({ [name]: number }); },
+    }).element);
+  }
+
+  /** @param {number | null} seed */
+  _seed(seed) {
+    const input = h("input", { class: "dc-field dc-seed", type: "number", min: 0, step: 1, "aria-label": "Seed", placeholder: "a new one each time", value: seed ?? "" });
+    input.addEventListener("change", () => {
+      const value = input.value === "" ? null : Math.max(0, Math.floor(+input.value));
+      input.value = value ?? "";
+      this.app.patch({ technique: { seed: value } });
+    });
+    return h("div", { class: "dc-parameter" }, h("div", { class: "dc-labelled" }, h("b", {}, "Seed"), input), h("p", { class: "dc-hint" }, "The same seed composes the same notes again."));
+  }
+
+  // ------------------------------------------------------------------------------ the run
+
+  async compose() {
+    if (this.app.isRunning || this._starting) return;
+    this._starting = true;
+    this.app.sound.enable();
+    try {
+      await this.app.settle();
+      const prepared = await this.app.ask("prepared");
+      if (!prepared) return;
+      this._begin(prepared.piece);
+      const answer = await this.app.ask("compose");
+      if (!answer) return;
+      this.number = answer.number;
+      this.roll.setBefore(prepared.piece);
+    } finally {
+      this._starting = false;
+      this.update();
+    }
+  }
+
+  /** @param {any} value */
+  _progress(value) {
+    if (value.number !== this.app.run.number) return;
+    this.told = value;
+    const live = structuredClone(this.live ?? this.before);
+    for (const [adds, onset, pitch, duration, velocity, track] of value.rows) {
+      if (adds) {
+        const index = track ?? newTrack(live);
+        live.tracks[index].notes.push([onset, pitch, duration, velocity]);
+      } else {
+        for (const one of live.tracks) one.notes = one.notes.filter((/** @type {any} */ note) => note[1] !== pitch || Math.abs(note[0] - onset) > 1e-3);
+      }
+    }
+    this.live = live;
+    if (!this.roll.before) this.roll.setBefore(this.before);
+    this.roll.setPiece(live, { keepView: this.app.state.technique.name !== "transformers" });
+    this.update();
+  }
+
+  update() {
+    const { app } = this, { run, technique: described } = app, chosen = app.state.technique;
+    for (const tile of this.tiles ?? []) {
+      const is = tile.dataset.technique === chosen.name;
+      tile.setAttribute("aria-checked", String(is));
+      tile.tabIndex = is ? 0 : -1;
+    }
+    this._showSettings();
+    const running = app.isRunning, told = this.told?.number === run.number ? this.told : null;
+    const share = told?.total ? told.done / told.total : 0;
+    this.cancel.hidden = !running;
+    this.go.setAttribute("aria-disabled", String(running || !described?.models.length));
+    const verb = VERBS[/** @type {keyof typeof VERBS} */ (chosen.name)] ?? "Compose";
+    const again = run.state === "done" && run.technique === chosen.name;
+    this.go.replaceChildren(running ? h("i", { class: "dc-spinner", "aria-hidden": "true" }) : icon("play"),
+      running ? `Composing ${share ? `${Math.round(share * 100)} %` : "…"}` : `${verb} it${again ? " again" : ""}`);
+    this.go.classList.toggle("dc-busy", running);
+    this.hint.textContent = running ? "Changes you make now count for the next run." : "";
+    this.progress.classList.toggle("dc-waiting", running && !share);
+    /** @type {HTMLElement} */ (this.progress.firstElementChild).style.width = `${running ? share * 100 : run.state === "done" ? 100 : 0}%`;
+    this.progress.setAttribute("aria-valuenow", String(Math.round(share * 100)));
+    const notes = this.before.tracks.reduce((sum, track) => sum + track.notes.length, 0);
+    this.runTitle.textContent = { loading: "Loading the model", running: "Composing", done: "Done", cancelled: "Cancelled", failed: "It did not work" }[/** @type {string} */ (run.state)] ?? "Your input track";
+    const unit = chosen.name === "transformers" ? "Second" : chosen.name === "gan" ? "Pass" : "Edit";
+    const left = told?.seconds_left;
+    this.runWords.textContent = running
+      ? told ? `${unit} ${told.done} of ${told.total}${left ? `, about ${Math.max(1, Math.round(left))} s left` : ""}` : "This takes a moment the first time."
+      : run.state === "idle" ? `${counted(notes, "note")} go in.` : run.words;
+    this.counts.replaceChildren(...(told ? [mark("dc-added-mark"), h("b", {}, `+${told.added}`), " added ", ...(told.removed ? [mark("dc-removed-mark"), h("b", {}, `−${told.removed}`), " removed"] : [])] : []));
+    this.news.textContent = running ? told?.words ?? "" : "";
+    this.news.hidden = !this.news.textContent;
+    this.trouble.hidden = run.state !== "failed";
+    if (run.state === "failed") this.trouble.replaceChildren(icon("warning"), h("span", {}, run.error ?? "It did not work."));
+    this.element.dataset.run = run.state;
+  }
+}
+
+/** The index of the track that takes what has no track yet. @param {Piece} piece */
+function newTrack(piece) {
+  const found = piece.tracks.findIndex((track) => track.name === "New notes");
+  if (found >= 0) return found;
+  return piece.tracks.push({ name: "New notes", program: piece.tracks[0]?.program ?? 0, is_drum: false, notes: [] }) - 1;
+}
+
+/** @param {any} technique */
+function learnt(technique) {
+  return technique.name === "gan" ? `Genres: ${technique.learnt_from}.` : `Learnt from ${technique.learnt_from}.`;
+}
+
+/** @param {string} name */
+export function mark(name) {
+  return h("i", { class: `dc-mark ${name}`, "aria-hidden": "true" });
+}

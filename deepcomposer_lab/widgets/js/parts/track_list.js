@@ -1,0 +1,57 @@
+// The tracks beside a roll: shape, name, mute, solo, volume, instrument; the chosen one is edited.
+import { INSTRUMENTS, nearestProgram } from "../lib/programs.js";
+import { SHAPES } from "../lib/theme.js";
+import { button, h, icon, select, setPressed, slider } from "./dom.js";
+
+/** @typedef {import("../lib/piece.js").Piece} Piece */
+
+/**
+ * @param {{piece: Piece, transport: any, chosen?: number, onchoose?: (index: number) => void, onprogram?: (index: number, program: number) => void}} options
+ */
+export function trackList({ piece, transport, chosen = 0, onchoose, onprogram }) {
+  const element = h("div", { class: "dc-tracks", role: "group", "aria-label": "Tracks" });
+  const rows = piece.tracks.map((track, index) => {
+    const mix = transport.mix[index];
+    const mute = button({
+      label: `Mute ${track.name}`, icon: "speaker", kind: "small", pressed: mix?.muted ?? false, class: "dc-button dc-button-small dc-button-icon dc-outlined",
+      onclick: () => { transport.setTrack(index, { muted: !transport.mix[index].muted }); update(); },
+    });
+    const solo = button({
+      label: `Only ${track.name} (solo)`, text: "S", kind: "small", pressed: mix?.soloed ?? false, title: "Solo",
+      class: "dc-button dc-button-small dc-button-icon dc-outlined",
+      onclick: () => { transport.setTrack(index, { soloed: !transport.mix[index].soloed }); update(); },
+    });
+    const volume = slider({
+      label: `Volume of ${track.name}`, value: Math.round((mix?.volume ?? 0.8) * 100), minimum: 0, maximum: 100, unit: "%", compact: true,
+      onchange: (value) => transport.setTrack(index, { volume: value / 100 }),
+    });
+    const instrument = track.is_drum
+      ? h("span", { class: "dc-hint" }, "Drum kit")
+      : select({
+          label: `Instrument of ${track.name}`, value: String(nearestProgram(track.program)),
+          choices: INSTRUMENTS.map(([program, name]) => [String(program), name]), onchange: (value) => onprogram?.(index, +value),
+        }).element;
+    const name = onchoose
+      ? h("button", { type: "button", class: "dc-track-name", title: "Choose this track for editing", onclick: () => { choose(index); onchoose(index); } }, track.name)
+      : h("span", { class: "dc-track-name" }, track.name);
+    const row = h("div", { class: "dc-track", role: "group", "aria-label": track.name },
+      h("span", { class: "dc-track-shape", style: `color: var(--dc-t${(index % 6) + 1})`, "aria-hidden": "true" }, SHAPES[index % 6]),
+      name, mute, solo, h("div", { class: "dc-track-more" }, volume.element, instrument));
+    return { row, mute, solo, name };
+  });
+  const choose = (/** @type {number} */ index) => rows.forEach(({ row, name }, at) => {
+    row.classList.toggle("dc-chosen", at === index && piece.tracks.length > 1);
+    if (onchoose) name.setAttribute("aria-pressed", String(at === index));
+  });
+  const update = () => rows.forEach(({ row, mute, solo }, index) => {
+    const mix = transport.mix[index] ?? { muted: false, soloed: false };
+    setPressed(mute, mix.muted);
+    mute.replaceChildren(icon(mix.muted ? "muted" : "speaker"));
+    setPressed(solo, mix.soloed);
+    row.classList.toggle("dc-silent", !transport.isHeard(index));
+  });
+  element.append(...rows.map(({ row }) => row));
+  choose(chosen);
+  update();
+  return { element, choose, update };
+}

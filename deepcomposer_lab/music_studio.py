@@ -314,17 +314,16 @@ class MusicStudio:
     def _answer_transcribe(self, question: Mapping[str, Any], buffers: Sequence[bytes]) -> Any:
         import numpy as np
 
-        from deepcomposer_lab.music.transcribe import transcribe
+        from deepcomposer_lab.music.transcribe import Recording, transcription
+        from deepcomposer_lab.widgets.microphone import sung_of
 
-        samples = np.frombuffer(buffers[0], dtype="<i2").astype(np.float32) / 32768
-        bpm = self.widget.state["settings"]["tempo"] or 100
-        melody = transcribe((samples, int(question["rate"])), bpm=bpm)
-        if not melody:
-            raise StudioError(
-                "No tune was heard in the recording. Hum or whistle one note after the other, close to the microphone."
-            )
-        self._take_input(as_composition(melody), "microphone", None)
-        return self._answer_prepare({}, ())
+        recording = Recording(np.frombuffer(buffers[0], dtype="<i2"), int(question["rate"]))
+        found = transcription(recording, bpm=question.get("bpm"), first_beat=question.get("first_beat"))
+        sung = sung_of(found, recording.seconds)
+        if not found.melody:
+            return {"sung": sung}
+        self._take_input(as_composition(found.melody), "microphone", None)
+        return {**self._answer_prepare({}, ()), "sung": sung}
 
     def _answer_compose(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
         return {"number": self._start()}
@@ -651,7 +650,7 @@ def _restored(draft: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _merged(state: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `state` with `patch`: settings and technique are merged, all else is replaced; no unknown name is taken."""
+    """Return `state` with `patch`: settings and technique merged, all else replaced; no unknown name is taken."""
     unknown = set(patch) - set(state)
     if unknown:
         raise StudioError(f"The studio knows no {sorted(unknown)[0]!r}.")

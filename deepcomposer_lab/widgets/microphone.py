@@ -131,16 +131,20 @@ class Microphone(LabWidget):
     def _show(self, found: Transcription, seconds: float) -> dict[str, Any]:
         self._number += 1
         self.has_recording = self.recording is not None
-        self.sung = {
-            "number": self._number,
-            "piece": _piece(found.melody),
-            "words": found.words,
-            "heard": [[round(note.onset, 3), note.pitch, round(note.duration, 3)] for note in found.heard],
-            "curve": _curve(found.times, found.pitches),
-            "seconds": round(seconds, 3),
-            "first_beat": round(found.first_beat, 3),
-        }
+        self.sung = {"number": self._number, **sung_of(found, seconds)}
         return self.sung
+
+
+def sung_of(found: Transcription, seconds: float) -> dict[str, Any]:
+    """Return what was heard in a recording of so many seconds, as the page shows it."""
+    return {
+        "piece": _piece(found.melody),
+        "words": found.words,
+        "heard": [[round(note.onset, 3), note.pitch, round(note.duration, 3)] for note in found.heard],
+        "curve": _curve(found.times, found.pitches),
+        "seconds": round(seconds, 3),
+        "first_beat": round(found.first_beat, 3),
+    }
 
 
 def _piece(melody: Melody) -> dict[str, Any]:

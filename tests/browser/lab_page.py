@@ -7,6 +7,7 @@ start, kernels, settings, layout, notebooks and compositions, and the browser op
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import json
 import os
@@ -323,3 +324,59 @@ def sounding_frequency(page: Page) -> float:
     inner = likeness[first_dip:]
     peaks = np.flatnonzero((inner[1:-1] >= inner[:-2]) & (inner[1:-1] > inner[2:]) & (inner[1:-1] > 0.85 * highest))
     return rate / (first_dip + 1 + int(peaks[0]))
+
+
+def listen(page: Page) -> None:
+    """Begin to write down the page's sound, sample by sample, and when keys are pressed, by the same clock."""
+    page.evaluate(
+        f"""async () => {{
+            const {{ analyser, context }} = {SOUND};
+            const code = `registerProcessor("lab-ear", class extends AudioWorkletProcessor {{
+                process([[samples]]) {{
+                    this.port.postMessage([currentFrame, samples ? samples.slice() : new Float32Array(128)]);
+                    return true;
+                }}
+            }})`;
+            await context.audioWorklet.addModule(URL.createObjectURL(new Blob([code], {{ type: "text/javascript" }})));
+            const ear = new AudioWorkletNode(context, "lab-ear", {{ numberOfOutputs: 0 }});
+            window.heard = [];
+            window.presses = [];
+            ear.port.onmessage = ({{ data }}) => window.heard.push(data);
+            analyser.connect(ear);
+            window.addEventListener("keydown", (event) => {{
+                const waited = (performance.now() - event.timeStamp) / 1000;
+                window.presses.push(context.currentTime - waited);
+            }}, true);
+        }}"""
+    )
+
+
+def what_was_heard(page: Page) -> tuple[np.ndarray, float, list[float]]:
+    """Return the samples since `listen`, their rate, and when keys were pressed, in seconds from the first sample."""
+    rate, first, samples, presses = page.evaluate(
+        f"""() => {{
+            const heard = window.heard;
+            const samples = new Int16Array(heard.length * 128);
+            heard.forEach(([, block], index) => samples.set(block.map((value) => 32767 * value), 128 * index));
+            const bytes = new Uint8Array(samples.buffer);
+            let text = "";
+            for (let at = 0; at < bytes.length; at += 32768) {{
+                text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+            }}
+            const rate = {SOUND}.context.sampleRate;
+            return [rate, heard[0][0] / rate, btoa(text), window.presses];
+        }}"""
+    )
+    decoded = np.frombuffer(base64.b64decode(samples), dtype="<i2") / 32767
+    return decoded, rate, [press - first for press in presses]
+
+
+def delays(samples: np.ndarray, rate: float, presses: Sequence[float]) -> np.ndarray:
+    """Return how long after each press, in seconds, the sound begins to rise above what sounded before."""
+    found = []
+    for press in presses:
+        at = max(0, int(press * rate))
+        before = np.abs(samples[max(0, at - int(0.03 * rate)) : at + 1]).max()
+        rises = np.flatnonzero(np.abs(samples[at : at + int(0.3 * rate)]) > 2 * before + 0.003)
+        found.append(rises[0] / rate if len(rises) else np.inf)
+    return np.array(found)

@@ -17,10 +17,7 @@ const KEYS = [
 /** @param {{model: import("./lib/kernel.js").Model, el: HTMLElement}} view */
 function render({ model, el }) {
   const frame = root(el, "dc-studio", "Music studio");
-  for (const still of document.querySelectorAll(".dc-studio-still")) {
-    // The picture for readers without a kernel: the studio itself is here now.
-    if (still.closest(".jp-OutputArea, body")?.contains(el)) /** @type {HTMLElement} */ (still).style.display = "none";
-  }
+  hideStill(el);
   const app = new StudioApp(model, frame);
   app.sound.preload().catch(() => {});
   const input = new StudioInput(app), technique = new StudioTechnique(app), composition = new StudioComposition(app);
@@ -74,7 +71,11 @@ function render({ model, el }) {
     count.textContent = String(app.compositions.length);
     pages.forEach((page, index) => { page.element.hidden = index + 1 !== state.step; });
     if (shown === state.step) return;
-    if (shown) app.transport.stop();
+    if (shown) {
+      app.transport.stop();
+      const outer = /** @type {HTMLElement} */ (frame.closest(".dc"));
+      if (outer.getBoundingClientRect().top < 0) outer.scrollIntoView({ block: "start" }); // the next step begins at its top
+    }
     shown = state.step;
     pages[shown - 1].enter();
   };
@@ -88,6 +89,19 @@ function render({ model, el }) {
     sound.destroy();
     app.destroy();
   };
+}
+
+/** Hide the picture for readers without a kernel, once the studio stands beside it. @param {HTMLElement} el */
+function hideStill(el, tries = 60) {
+  const area = el.closest(".jp-OutputArea");
+  if (!area) {
+    if (tries) requestAnimationFrame(() => hideStill(el, tries - 1));
+    return;
+  }
+  for (const still of /** @type {NodeListOf<HTMLElement>} */ (area.querySelectorAll(".dc-studio-still"))) {
+    const output = still.closest(".jp-OutputArea-child") ?? still;
+    /** @type {HTMLElement} */ (output).style.display = "none";
+  }
 }
 
 function brand() {

@@ -12,7 +12,7 @@ import { h, liveRegion } from "./dom.js";
 /** @typedef {import("../lib/roll_notes.js").RollNote} RollNote */
 /** @typedef {import("../lib/roll_view.js").RollGeometry} RollGeometry */
 
-const KEYS = 36, RULER = 24, LANE = 60, LEAST_ROW = 5, NAMED_ROW = 13;
+const KEYS = 36, RULER = 24, LANE = 60, LEAST_ROW = 5, MOST_ROW = 16, NAMED_ROW = 13;
 const EDGE = 6; // px at a note's end that resize it
 const CLICK = 4; // px a pointer may shake
 const EMPTY_BARS = 8;
@@ -339,10 +339,11 @@ export class PianoRollView extends EventTarget {
   }
 
   _fitPitches() {
-    const { low, high } = pitchRange(this._allPitches(), this.ruler ? this.leastRows : 13);
+    const room = this.height - this.ruler - this.lane - 1;
+    const least = this.ruler ? Math.max(this.leastRows, Math.floor(room / MOST_ROW)) : 13;
+    const { low, high } = pitchRange(this._allPitches(), least);
     this._low = low;
     this._high = high;
-    const room = this.height - this.ruler - this.lane - 1;
     this.view.row = Math.max(this.ruler ? LEAST_ROW : 1.5, room / (high - low + 1));
     this.view.rows = Math.floor(room / this.view.row);
     this.view.top = high;

@@ -1,5 +1,6 @@
 // Step 1, the input track: where it comes from, how it was played, and what is done to its timing and pitch.
 import { History } from "../lib/history.js";
+import { ask } from "../lib/kernel.js";
 import { barsOf, emptyPiece, endOf, pitchName } from "../lib/piece.js";
 import { writeMidi } from "../lib/midi_file.js";
 import { pageMidi } from "../lib/web_midi.js";
@@ -161,14 +162,14 @@ export class StudioInput {
     });
     this.undoButton = button({ label: "Undo", icon: "undo", kind: "ghost", title: "Undo (Ctrl+Z)", onclick: () => this.undo() });
     this.redoButton = button({ label: "Redo", icon: "redo", kind: "ghost", title: "Redo (Ctrl+Y)", onclick: () => this.redo() });
-    const zoom = h("div", { class: "dc-zoom dc-spread", role: "group", "aria-label": "Zoom" },
+    const zoom = h("div", { class: "dc-zoom", role: "group", "aria-label": "Zoom" },
       button({ label: "Zoom out", icon: "minus", kind: "ghost", onclick: () => this.roll.zoom(0.8) }),
       button({ label: "Fit the whole piece", text: "Fit", kind: "ghost", onclick: () => this.roll.fit() }),
       button({ label: "Zoom in", icon: "plus", kind: "ghost", onclick: () => this.roll.zoom(1.25) }));
     this.bar = transportBar({
       transport: app.transport, before: [this.recordButton],
       after: [this.countIn, this.overdub,
-        h("div", { class: "dc-bar-group" }, field("Beats a minute", this.tempo.element, tap), field("Pitch, semitones", this.pitch.element)), zoom, this.undoButton, this.redoButton],
+        h("div", { class: "dc-bar-group" }, field("Beats a minute", this.tempo.element, tap), field("Pitch, semitones", this.pitch.element)), h("div", { class: "dc-bar-end dc-spread" }, zoom, this.undoButton, this.redoButton)],
     });
     this.bar.element.classList.add("dc-bar");
   }
@@ -324,10 +325,15 @@ export class StudioInput {
     const place = h("div", { class: "dc-source-wide" });
     this.microphone?.destroy?.();
     this.microphone = new MicrophonePanel(place, {
-      sound: this.app.sound,
-      transcribe: async (/** @type {Int16Array} */ samples, /** @type {number} */ rate) => {
-        const answer = await this._ask("transcribe", { rate }, "hummed", [samples]);
-        return answer?.piece ?? null;
+      sound: this.app.sound, bpm: this.app.state.settings.tempo ?? 100,
+      transcribe: async (samples, rate, beat) => {
+        await this.app.settle();
+        const { value } = await ask(this.app.model, "transcribe", { rate, ...beat }, [samples]);
+        if (value.piece) {
+          this.history.push(this._snapshot(), "a melody from the microphone");
+          this._prepared(value, { fit: true });
+        }
+        return value.sung;
       },
     });
     return place;

@@ -12,6 +12,7 @@ from humming import JACQUES, LEAPS, ODE, QUICK, TWINKLE, Voice, as_wav, f_score,
 from deepcomposer_lab.music import transcribe as module
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.transcribe import HeardNote, Recording, timed, transcribe, transcription
+import itertools
 
 # What was sung, at how many beats a minute, and how. None of these set a threshold.
 RECORDINGS = {
@@ -147,7 +148,7 @@ class TestBeats:
     def test_one_voice_stays_one_voice(self, heard):
         for _, found in heard.values():
             notes = found.melody.notes
-            assert all(a.offset <= b.onset + 1e-9 for a, b in zip(notes, notes[1:], strict=False))
+            assert all(a.offset <= b.onset + 1e-9 for a, b in itertools.pairwise(notes))
 
     def test_louder_is_harder(self):
         soft, loud = sing([(60, 1)], 60, Voice(level=0.06)), sing([(62, 1)], 60, Voice(level=0.5))

@@ -516,7 +516,9 @@ def _studio(options: argparse.Namespace) -> int:
     surroundings = {**os.environ, "DEEPCOMPOSER_LAB_HOME": home, "JUPYTER_PATH": paths}
     if sys.platform == "win32":
         return subprocess.call(command, env=surroundings)
-    os.execve(command[0], command, surroundings)  # Voilà becomes this process, and with it gets Ctrl-C and `kill`
+    return os.execve(
+        command[0], command, surroundings
+    )  # Voilà becomes this process, and with it gets Ctrl-C and `kill`
 
 
 def _quiet_layout(settings: Path) -> list[str]:

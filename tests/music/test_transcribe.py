@@ -1,6 +1,7 @@
 """Sung melodies come back as notes: synthesised recordings (tests/humming.py) against what was meant."""
 
 import io
+import itertools
 import re
 import sys
 
@@ -12,7 +13,6 @@ from humming import JACQUES, LEAPS, ODE, QUICK, TWINKLE, Voice, as_wav, f_score,
 from deepcomposer_lab.music import transcribe as module
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.transcribe import HeardNote, Recording, timed, transcribe, transcription
-import itertools
 
 # What was sung, at how many beats a minute, and how. None of these set a threshold.
 RECORDINGS = {

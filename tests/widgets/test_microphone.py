@@ -1,3 +1,4 @@
+import itertools
 import json
 
 import numpy as np
@@ -10,7 +11,6 @@ from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.music.plain import from_plain
 from deepcomposer_lab.music.transcribe import transcribe
 from deepcomposer_lab.widgets.microphone import Microphone
-import itertools
 
 
 @pytest.fixture(scope="module")

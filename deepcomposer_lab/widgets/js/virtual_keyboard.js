@@ -155,7 +155,7 @@ class VirtualKeyboard {
     this.redoButton = button({ label: "Redo", icon: "redo", kind: "ghost", onclick: () => this.redo() });
     this.zoom = h("div", { class: "dc-stepper dc-vk-zoom", role: "group", "aria-label": "Zoom" },
       button({ label: "Zoom out", icon: "minus", kind: "ghost", onclick: () => this.roll.zoom(0.8) }),
-      button({ label: "Show the whole melody", text: "Fit", kind: "ghost", onclick: () => this.roll.fit() }),
+      button({ label: "Fit the whole melody", text: "Fit", kind: "ghost", onclick: () => this.roll.fit() }),
       button({ label: "Zoom in", icon: "plus", kind: "ghost", onclick: () => this.roll.zoom(1.25) }));
     const bar = transportBar({
       transport: this.transport, primary: true, loop: false, metronome: false, before: [this.recordButton],
@@ -184,7 +184,7 @@ class VirtualKeyboard {
     });
     this.trimStart = beatField("Trim: first beat", (beat) => this._trimTo([beat - 1, (this.trim ?? this._whole())[1]]));
     this.trimEnd = beatField("Trim: last beat", (beat) => this._trimTo([(this.trim ?? this._whole())[0], beat]));
-    this.trimAll = button({ label: "Take the trim back", text: "All", kind: "small", onclick: () => this._trimTo(null) });
+    this.trimAll = button({ label: "All of it: take the trim back", text: "All", kind: "small", onclick: () => this._trimTo(null) });
     this.rollGutter.append(
       h("div", { class: "dc-vk-part" },
         h("div", { class: "dc-row" }, h("span", { class: "dc-vk-shape", "aria-hidden": "true" }, "●"), h("b", {}, "Melody"), h("span", { class: "dc-spread" }, this.mute)),
@@ -509,7 +509,7 @@ class VirtualKeyboard {
       this.count.replaceChildren(...Array.from({ length: beats }, (_, index) => h("i", {}, String(index + 1))));
     }
     this.count.hidden = state !== "count-in";
-    if (!isOn) for (const figure of this.countFigures.children) figure.classList.remove("dc-on");
+    if (state !== "count-in") for (const figure of this.countFigures.children) figure.classList.remove("dc-on");
     this._state("");
     if (isOn) this._say(state === "count-in" ? "Count-in." : "Recording.");
     if (state === "recording" && !this._onto) { this.roll.setTrim(null); this._showLive([]); }

@@ -216,7 +216,7 @@ BUSY = (
 )
 PRESSES_IDLE, PRESSES_WHILE_TRAINING = 60, 250  # with the releases, 120 and 500 events
 MOST_IDLE, MOST_WHILE_TRAINING = 15, 50  # milliseconds, of the medians
-ROUNDS = 3  # a machine that works for somebody else just then is no fault of the lab's
+ROUNDS = 5  # a machine that works for somebody else just then is no fault of the lab's
 
 
 def played(page, presses):

@@ -60,6 +60,18 @@ test("the first real keyboard is chosen, not the port that other programs use", 
   assert.deepEqual(midi.devices.map(({ name }) => name), ["Midi Through Port-0", "AKM322 MIDI 1", "Piano"]);
 });
 
+test("a port for programs is taken when it is chosen, and makes way for nobody then", async () => {
+  const through = port("0", "Midi Through Port-0"), { made, midi, heard } = await opened(through);
+  assert.deepEqual([midi.state, midi.chosen, midi.devices.length], ["none", null, 1]);
+  assert.equal(through.onmidimessage, null);
+  midi.choose("0");
+  assert.deepEqual([midi.state, midi.words], ["ready", "Midi Through Port-0 is connected."]);
+  through.onmidimessage({ data: Uint8Array.of(0x90, 60, 100), timeStamp: 1 });
+  assert.equal(heard.length, 1);
+  made.plug(port("1", "AKM322"));
+  assert.equal(midi.chosen, "0");
+});
+
 test("one that is plugged in later is found and taken; what a person chose stays chosen", async () => {
   const { made, midi } = await opened();
   assert.equal(midi.state, "none");

@@ -51,6 +51,8 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "list_examples": ("examples", "list_examples"),
     "open_example": ("examples", "open_example"),
     "example_melody": ("examples", "example_melody"),
+    "PianoRollEditor": ("widgets.piano_roll_editor", "PianoRollEditor"),
+    "Player": ("widgets.player", "Player"),
     "MusicStudio": ("music_studio", "MusicStudio"),
     "compose": ("studio", "compose"),
     "show": ("studio", "show"),

@@ -20,7 +20,7 @@ from typing import Any
 from deepcomposer_lab import library, metric_bands, studio_catalogue
 from deepcomposer_lab.music.composition import Composition, CompositionStep, as_composition
 from deepcomposer_lab.music.melody import Melody
-from deepcomposer_lab.music.plain import from_plain, to_plain
+from deepcomposer_lab.music.plain import from_plain, titled_plain
 from deepcomposer_lab.music.rhythm_assist import rhythm_assist
 from deepcomposer_lab.music.samples import sample_melody
 from deepcomposer_lab.music.uploads import read_upload
@@ -215,7 +215,7 @@ class MusicStudio:
             self.widget.state = {
                 **state,
                 "source": source,
-                "input": _as_plain(piece),
+                "input": titled_plain(piece),
                 "input_id": id,
                 "settings": {**deepcopy(_SETTINGS), "tempo": _bpm(piece)},
             }
@@ -286,21 +286,21 @@ class MusicStudio:
         """Take a piece as the input: a recording, an edit, or what an undo brings back with its settings."""
         piece = _piece(question["piece"])
         if question.get("edited"):  # the same input, other notes: its settings stay, but for those given
-            self._patch({"input": _as_plain(piece), "settings": question.get("settings") or {}})
+            self._patch({"input": titled_plain(piece), "settings": question.get("settings") or {}})
         else:
             self._take_input(piece, str(question.get("source", "import")), None)
         return self._answer_prepare({}, ())
 
     def _answer_prepare(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
         piece, played = self._prepared(whole=True)
-        return {"piece": _as_plain(piece), "ghost": None if played is None else _as_plain(played)}
+        return {"piece": titled_plain(piece), "ghost": None if played is None else titled_plain(played)}
 
     def _answer_prepared(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
-        return {"piece": _as_plain(self.prepared())}
+        return {"piece": titled_plain(self.prepared())}
 
     def _answer_peek(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
         """Give a composition to be heard, and leave what is open as it is."""
-        return {"piece": _as_plain(library.open_composition(question["id"]))}
+        return {"piece": titled_plain(library.open_composition(question["id"]))}
 
     def _answer_sample(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
         self._take_input(as_composition(sample_melody(question["name"])), "sample", None)
@@ -339,8 +339,8 @@ class MusicStudio:
         self.composition = piece
         self._patch({"result_id": saved.id})
         return {
-            "piece": _as_plain(piece),
-            "before": None if before is None else _as_plain(before),
+            "piece": titled_plain(piece),
+            "before": None if before is None else titled_plain(before),
             "metrics": metric_bands.rows(piece, before),
             "lineage": _lineage(piece),
         }
@@ -623,7 +623,7 @@ def _fresh(piece: Composition | None) -> dict[str, Any]:
     return {
         "step": 1,
         "source": "sample" if piece is None else "import",
-        "input": _as_plain(chosen),
+        "input": titled_plain(chosen),
         "input_id": None,
         "settings": {**deepcopy(_SETTINGS), "tempo": _bpm(chosen)},
         "technique": {"name": "ar-cnn", "algorithm": None, "model": None, "parameters": {}, "seed": None},
@@ -672,10 +672,6 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
 def _bpm(piece: Composition) -> float:
     """Return a piece's first tempo, within the studio's limits."""
     return min(TEMPO[1], max(TEMPO[0], round(piece.tempos[0].bpm)))
-
-
-def _as_plain(piece: Composition) -> dict[str, Any]:
-    return {**to_plain(piece), "title": piece.title}
 
 
 def _piece(values: Mapping[str, Any]) -> Composition:

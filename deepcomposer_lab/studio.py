@@ -168,7 +168,7 @@ const figure = this.closest('figure'), audio = figure.querySelector('audio');
 
 
 @dataclass(frozen=True, repr=False)
-class Player:
+class AudioPlayer:
     """An audio element for a piece; a notebook shows it when it ends a cell.
 
     Parameters
@@ -213,7 +213,7 @@ class Player:
         )
 
 
-def play(music: Composition | Melody) -> Player:
+def play(music: Composition | Melody) -> AudioPlayer:
     """Return a player for `music`: under 4 MB in the notebook, also for long pieces.
 
     Up to eight seconds are kept as WAV (mono, 32 kHz), more as Opus (mono), so that a notebook with many players stays
@@ -245,7 +245,7 @@ def play(music: Composition | Melody) -> Player:
     audio, rate = sound.render(piece, sample_rate=_WAV_RATE if is_short else sound.SAMPLE_RATE)
     mono = sound.to_mono(audio)
     data = sound.encode_wav(mono, rate) if is_short else sound.encode_opus(mono, rate)
-    return Player(piece.title, len(mono) / rate, "audio/wav" if is_short else "audio/ogg", data, " ".join(remarks))
+    return AudioPlayer(piece.title, len(mono) / rate, "audio/wav" if is_short else "audio/ogg", data, " ".join(remarks))
 
 
 def _silent_beats(piece: Composition) -> float:

@@ -261,7 +261,7 @@ class TestShowEdits:
     def test_it_can_be_heard_at_any_edit(self, run, monkeypatch):
         rendered = []
         monkeypatch.setattr(
-            studio, "play", lambda piece: rendered.append(piece) or studio.Player("", 1, "audio/x", b"1")
+            studio, "play", lambda piece: rendered.append(piece) or studio.AudioPlayer("", 1, "audio/x", b"1")
         )
         widget = studio.show_edits(run)
         heard = widget.sound(4)

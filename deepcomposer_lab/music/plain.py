@@ -46,6 +46,17 @@ def to_plain(composition: Composition) -> dict[str, Any]:
     }
 
 
+def titled_plain(composition: Composition) -> dict[str, Any]:
+    """Return a composition as a page gets it: its plain values with the title among them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `to_plain`.
+    """
+    return {**to_plain(composition), "title": composition.title}
+
+
 def from_plain(values: Mapping[str, Any], title: str) -> Composition:
     """Return the composition that `to_plain` gave; `steps` may be missing.
 

@@ -1,7 +1,7 @@
 """What every widget of the studio shares: questions from the browser, and files that a page fetches once.
 
-The browser asks with a message `{"kind": "ask", "id", "what", …}` and gets `{"kind": "answer", "id", "value"}` or,
-where the wish cannot be met, `{"kind": "answer", "id", "error"}` with a sentence for people. Large files (the
+The browser asks with a message `{"kind": "ask", "ask", "what", …}` and gets `{"kind": "answer", "ask", "value"}` or,
+where the wish cannot be met, `{"kind": "answer", "ask", "error"}` with a sentence for people. Large files (the
 synthesiser, the SoundFont, the notation engraver) are such answers too: a page asks for each once and keeps it, so that
 none of them is in a trait, and a saved notebook holds none.
 """
@@ -78,7 +78,7 @@ class LabWidget(anywidget.AnyWidget):
             self._reply(content, copied)
 
     def _reply(self, content: dict[str, Any], buffers: Sequence[bytes]) -> None:
-        reply: dict[str, Any] = {"kind": "answer", "id": content.get("id")}
+        reply: dict[str, Any] = {"kind": "answer", "ask": content.get("ask")}
         sent: list[bytes] = []
         try:
             given = self._answers[content["what"]](content, buffers)

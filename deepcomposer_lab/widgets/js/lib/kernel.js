@@ -26,9 +26,9 @@ function listening(model) {
   waiting.set(model, open);
   model.on("msg:custom", (/** @type {any} */ content, /** @type {DataView[]} */ buffers) => {
     if (content?.kind !== "answer") return;
-    const asker = open.get(content.id);
+    const asker = open.get(content.ask);
     if (!asker) return;
-    open.delete(content.id);
+    open.delete(content.ask);
     if ("error" in content) asker.reject(new Refusal(content.error));
     else asker.resolve({ value: content.value, buffers: buffers ?? [] });
   });
@@ -45,10 +45,10 @@ function listening(model) {
  */
 export function ask(model, what, values = {}, buffers = []) {
   const open = listening(model);
-  const id = `${page}-${++asked}`;
+  const number = `${page}-${++asked}`;
   return new Promise((resolve, reject) => {
-    open.set(id, { resolve, reject });
-    model.send({ ...values, kind: "ask", id, what }, undefined, buffers);
+    open.set(number, { resolve, reject });
+    model.send({ ...values, kind: "ask", ask: number, what }, undefined, buffers);
   });
 }
 

@@ -29,7 +29,28 @@ export function codeOfPitch(pitch, octaves = 0) {
 /** What is printed on a key: as the board says where the browser tells, else as in the United States.
  * @param {string} code @param {{get(code: string): string | undefined} | null} layout */
 export function labelOf(code, layout = null) {
-  return (layout?.get(code) ?? US[code] ?? code.replace("Key", "")).toUpperCase();
+  const written = layout?.get(code) || US[code] || code.replace("Key", "");
+  const large = written.toUpperCase();
+  return large.length === 1 ? large : written; // "ß" has no capital of one letter
+}
+
+/** How many keys a keyboard has, and which: [low, high, name]. @type {[low: number, high: number, name: string][]} */
+export const SIZES = [[41, 72, "32 keys"], [36, 84, "49 keys"], [36, 96, "61 keys"], [21, 108, "88 keys"]];
+
+/** The smallest of the usual keyboards that holds a pitch and what is there already; null where none does.
+ * @param {number} low @param {number} high @param {number} pitch @returns {[low: number, high: number] | null} */
+export function sizeWith(low, high, pitch) {
+  const found = SIZES.find(([first, last]) => first <= Math.min(low, pitch) && last >= Math.max(high, pitch));
+  return found ? [found[0], found[1]] : null;
+}
+
+/** By how many octaves the computer's keys move so that most of them are on a keyboard; the smallest such move.
+ * @param {number} low @param {number} high */
+export function homeOctave(low, high) {
+  const shared = (/** @type {number} */ octaves) =>
+    Math.min(high, FIRST_PITCH + 12 * octaves + CODES.length - 1) - Math.max(low, FIRST_PITCH + 12 * octaves) + 1;
+  const octaves = [0, 1, -1, 2, -2, 3, -3, 4];
+  return octaves.reduce((best, one) => (shared(one) > shared(best) ? one : best));
 }
 
 /**

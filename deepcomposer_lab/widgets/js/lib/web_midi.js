@@ -13,7 +13,10 @@ const SENTENCES = {
 /** Ports that carry other programs' notes, not a person's. */
 const NOT_PLAYED = /through|thru|virtual raw|iac driver|rtpmidi/i;
 
-/** Events: "change" (devices, state), "note" (detail: MidiNote), "sustain" (detail: {on, timeStamp}), "button" (detail: "play" | "stop" | "record"). */
+/**
+ * Events: "change" (devices, state), "note" (detail: MidiNote), "sustain" (detail: {on, timeStamp}), "button" (detail: "play" |
+ * "stop" | "record"), "activity", "owner". One keyboard of the page plays at a time: the one that was used last.
+ */
 export class MidiDevices extends EventTarget {
   constructor(navigatorLike = globalThis.navigator) {
     super();
@@ -26,6 +29,11 @@ export class MidiDevices extends EventTarget {
     this.chosen = null;
     this.byHand = false; // chosen by a person: a newcomer does not take over
     this.lastActivity = -Infinity;
+    /** @type {any} Whom the notes are for; null: whoever listens. */
+    this.owner = null;
+    /** @type {Set<number>} */
+    this._held = new Set();
+    this._isSustained = false;
     /** @type {any} */
     this._access = null;
   }
@@ -48,6 +56,34 @@ export class MidiDevices extends EventTarget {
     }
     this._access.onstatechange = () => this._look();
     this._look();
+  }
+
+  /** The same where the browser was told already that it may, so that nobody is asked. */
+  async requestIfGranted() {
+    if (this.state !== "idle") return;
+    const status = await this.navigator.permissions?.query?.({ name: "midi" }).catch(() => null);
+    if (status?.state === "granted") await this.request();
+  }
+
+  /** From now on notes are for `player`; null sets them free. @param {any} player */
+  claim(player) {
+    if (this.owner === player) return;
+    this.releaseAll();
+    this.owner = player;
+    this.dispatchEvent(new Event("owner"));
+  }
+
+  /** @param {any} player */
+  isFor(player) {
+    return this.owner === null || this.owner === player;
+  }
+
+  /** Say the ends of what is held: its device has gone, or plays for somebody else now. */
+  releaseAll(timeStamp = performance.now()) {
+    for (const pitch of [...this._held]) this._say("note", { on: false, pitch, velocity: 0, timeStamp });
+    this._held.clear();
+    if (this._isSustained) this._say("sustain", { on: false, timeStamp });
+    this._isSustained = false;
   }
 
   /** @param {string} id */
@@ -77,25 +113,37 @@ export class MidiDevices extends EventTarget {
 
   /** @param {string | null} id */
   _take(id) {
+    if (id !== this.chosen) this.releaseAll();
     for (const port of this._access.inputs.values()) port.onmidimessage = port.id === id ? (/** @type {any} */ event) => this._hear(event) : null;
     this.chosen = id;
   }
 
   /** @param {{data: Uint8Array, timeStamp: number}} event */
-  _hear({ data, timeStamp }) {
+  _hear({ data, timeStamp: said }) {
+    const timeStamp = said || performance.now();
     const [status, first, second = 0] = data, kind = status & 0xf0;
     if (status >= 0xf0) return; // clock and active sensing are not somebody playing
     this.lastActivity = performance.now();
     if (kind === 0x90 || kind === 0x80) {
       const on = kind === 0x90 && second > 0;
-      this.dispatchEvent(new CustomEvent("note", { detail: { on, pitch: first, velocity: on ? second : 0, timeStamp } }));
+      if (on) this._held.add(first);
+      else this._held.delete(first);
+      this._say("note", { on, pitch: first, velocity: on ? second : 0, timeStamp });
     } else if (kind === 0xb0 && first === 64) {
-      this.dispatchEvent(new CustomEvent("sustain", { detail: { on: second >= 64, timeStamp } }));
+      this._isSustained = second >= 64;
+      this._say("sustain", { on: this._isSustained, timeStamp });
+    } else if (kind === 0xb0 && (first === 120 || first === 123)) { // all sound off, all notes off: panic
+      this.releaseAll(timeStamp);
     } else if (kind === 0xb0 && second > 0) {
       const button = { 105: "play", 106: "stop", 107: "record" }[first]; // as on the original's keyboard
-      if (button) this.dispatchEvent(new CustomEvent("button", { detail: button }));
+      if (button) this._say("button", button);
     }
     this.dispatchEvent(new Event("activity"));
+  }
+
+  /** @param {string} what @param {any} detail */
+  _say(what, detail) {
+    this.dispatchEvent(new CustomEvent(what, { detail }));
   }
 
   /** @param {typeof this.state} state */

@@ -61,6 +61,8 @@ export const ICONS = {
   right: "M6 3l5 5-5 5",
   down: "M3 6l5 5 5-5",
   up: "M3 10l5-5 5 5",
+  copy: "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
+  paste: "M5.5 3.5H3v10h10v-10h-2.5M5.5 2.5h5v2.5h-5zM8 7v4.5M6 9.5l2 2 2-2",
   trash: "M3 4.5h10M6 4.5V3h4v1.5M4.5 4.5l.6 8.5h5.8l.6-8.5M6.8 7v4M9.2 7v4",
   pencil: "M3 13l.6-3L10.8 2.8l2.4 2.4L6 12.4zM9.4 4.2l2.4 2.4",
   select: "M3.5 2.5 6.8 13 8.7 8.7 13 6.8z",

@@ -1,19 +1,20 @@
 // Records what is played on a keyboard, against the metronome, on the audio clock.
-import { Capture, tempoOf } from "../lib/capture.js";
+import { Capture, ClockMap, countIn, tempoOf } from "../lib/capture.js";
 import { beatAt, emptyPiece, secondsAt } from "../lib/piece.js";
-import { clickBeats } from "../lib/schedule.js";
 
 /** @typedef {import("../lib/capture.js").NoteRow} NoteRow */
 /** @typedef {import("../lib/piece.js").Piece} Piece */
 
 const LEAD = 0.12; // s before the first click
 const TICK = 50; // ms between looks at what is held
+const FIRST_LOOKS = 8; // at both clocks, before a recording
 
-/** Events: "state", "beat" (detail: {count, of, isCountIn}), "notes" (detail: NoteRow[] so far). */
+/** Events: "state", "beat" of the count-in (detail: {count, of, isCountIn}), "notes" (detail: NoteRow[] so far). */
 export class Recorder extends EventTarget {
   /**
    * @param {{sound: import("../lib/sound_page.js").PageSound, keyboard: import("./keyboard.js").KeyboardView,
-   *   transport: import("../lib/sound_page.js").Transport, bpm?: number, metre?: [number, number], countIn?: number, metronome?: boolean}} options
+   *   transport: import("../lib/sound_page.js").Transport, bpm?: number, metre?: [number, number], countIn?: number, metronome?: boolean | null}} options
+   *   `metronome`: while recording; null leaves it as the transport has it
    */
   constructor({ sound, keyboard, transport, bpm = 100, metre = [4, 4], countIn = 1, metronome = true }) {
     super();
@@ -23,71 +24,92 @@ export class Recorder extends EventTarget {
     this.bpm = bpm;
     this.metre = metre;
     this.countIn = countIn; // bars
+    /** @type {boolean | null} */
     this.metronome = metronome;
     this.latency = 0; // s that a person's own equipment adds
     /** @type {"idle" | "count-in" | "recording"} */
     this.state = "idle";
     /** @type {Capture | null} */
     this._capture = null;
+    this._clock = new ClockMap();
     /** @type {number[]} */
     this._taps = [];
     /** @type {any[]} */
     this._timers = [];
     /** @type {{stop: () => void}[]} */
     this._clicks = [];
+    this._isStarting = false;
     this._wasMetronome = false;
     const played = (/** @type {any} */ event) => this._played(event.detail);
-    const sustain = (/** @type {any} */ event) => this._capture?.sustain(event.detail.on, sound.toAudioTime(event.detail.timeStamp));
+    const sustain = (/** @type {any} */ event) => this._capture?.sustain(event.detail.on, this._audioTime(event.detail.timeStamp));
+    const paused = () => { // somebody paused, or another piece began to play: what was recorded is kept by who listens
+      if (this.state !== "idle" && !this.transport.isPlaying) this.dispatchEvent(new Event("interrupted"));
+    };
     keyboard.addEventListener("note", played);
     keyboard.addEventListener("sustain", sustain);
+    transport.addEventListener("state", paused);
     this.destroy = () => {
       this.cancel();
       keyboard.removeEventListener("note", played);
       keyboard.removeEventListener("sustain", sustain);
+      transport.removeEventListener("state", paused);
     };
   }
 
   /**
-   * Count in, then record from a beat; with `onto`, over that piece while it plays.
+   * Count in, then record from a beat; with `onto`, over that piece while it plays. Returns whether it began: a page that may not sound yet has no clock.
    * @param {{onto?: Piece | null, atBeat?: number}} options
    */
   async start({ onto = null, atBeat = 0 } = {}) {
-    if (this.state !== "idle") return;
-    await this.sound.enable();
+    if (this.state !== "idle" || this._isStarting) return false;
+    this._isStarting = true;
+    try {
+      await this.sound.enable();
+      if (this.sound.context.state !== "running") return false;
+      await this._readClocks();
+    } finally {
+      this._isStarting = false;
+    }
     const piece = onto ?? { ...emptyPiece("Melody", this.bpm), metres: [[0, ...this.metre]] };
     const bpm = onto ? onto.tempos.findLast(([onset]) => onset <= atBeat)?.[1] ?? this.bpm : this.bpm;
-    const [numerator, denominator] = onto ? onto.metres[0].slice(1) : this.metre;
-    const click = clickBeats(numerator, denominator), perBar = Math.round((numerator * 4) / denominator / click);
-    const seconds = (click * 60) / bpm, first = this.sound.now() + LEAD, start = first + this.countIn * perBar * seconds;
+    const metre = /** @type {[number, number]} */ (onto ? (onto.metres.findLast(([onset]) => onset <= atBeat) ?? onto.metres[0]).slice(1) : this.metre);
+    const { clicks, start } = countIn({ first: this.sound.now() + LEAD, bpm, metre, bars: this.countIn });
     this.transport.setPiece(piece);
     this.transport.setLoop(null);
     this._wasMetronome = this.transport.metronome;
-    this.transport.metronome = this.metronome;
+    if (this.metronome !== null) this.transport.metronome = this.metronome;
     this.transport.hasNoEnd = true;
     const base = secondsAt(piece, atBeat);
     this._capture = new Capture({
       start, startBeat: atBeat, latency: this.latency, beatOf: (elapsed) => beatAt(piece, base + Math.max(0, elapsed)) - atBeat,
     });
-    for (let count = 0; count < this.countIn * perBar; count++) {
-      this._clicks.push(this.sound.click(first + count * seconds, count % perBar === 0));
-      this._at(first + count * seconds, () => this.dispatchEvent(new CustomEvent("beat", { detail: { count: (count % perBar) + 1, of: perBar, isCountIn: true } })));
+    for (const { time, count, of, isAccent } of clicks) {
+      this._clicks.push(this.sound.click(time, isAccent));
+      this._at(time, () => this.dispatchEvent(new CustomEvent("beat", { detail: { count, of, isCountIn: true } })));
     }
-    this._become(this.countIn ? "count-in" : "recording");
-    this._at(start - LEAD, () => this.transport.startAt(atBeat, start));
-    this._at(start, () => this._become("recording"));
+    this.transport.startAt(atBeat, start); // already: a page that is busy just then does not begin late
+    this._become(clicks.length ? "count-in" : "recording");
+    if (clicks.length) this._at(start, () => this._become("recording"));
     this._timers.push(setInterval(() => {
+      this._readClock();
       if (this.state === "recording") this.dispatchEvent(new CustomEvent("notes", { detail: this.notes }));
     }, TICK));
+    return true;
   }
 
   /** Notes so far. @returns {NoteRow[]} */
   get notes() {
-    return this._capture?.soFar(this.sound.now() - this.sound.latency) ?? [];
+    return this._capture?.soFar(this._audioTime(performance.now())) ?? [];
   }
 
-  /** End the recording. @returns {NoteRow[]} */
-  stop() {
-    const rows = this._capture?.stop(this.sound.now() - this.sound.latency) ?? [];
+  /** Those among them that have ended. @returns {NoteRow[]} */
+  get finished() {
+    return this._capture?.finished ?? [];
+  }
+
+  /** End the recording. @param {number} [timeStamp] when it was asked for, ms @returns {NoteRow[]} */
+  stop(timeStamp = performance.now()) {
+    const rows = this._capture?.stop(this._audioTime(timeStamp)) ?? [];
     this.cancel();
     return rows;
   }
@@ -100,24 +122,42 @@ export class Recorder extends EventTarget {
     this._clicks = [];
     this._capture = null;
     if (this.state === "idle") return;
-    this.transport.hasNoEnd = false;
-    this.transport.metronome = this._wasMetronome;
-    this.transport.stop();
     this._become("idle");
+    this.transport.hasNoEnd = false;
+    if (this.metronome !== null) this.transport.metronome = this._wasMetronome;
+    this.transport.stop();
   }
 
   /** Tap the tempo; returns it from the second tap on. */
   tapTempo(timeStamp = performance.now()) {
-    this._taps.push(timeStamp);
+    this._taps = [...this._taps.slice(-7), timeStamp];
     return tempoOf(this._taps);
   }
 
   /** @param {import("./keyboard.js").Played} played */
   _played({ on, key, pitch, velocity, timeStamp }) {
     if (!this._capture) return;
-    const time = this.sound.toAudioTime(timeStamp);
+    const time = this._audioTime(timeStamp);
     if (on) this._capture.press(key, pitch, velocity, time);
     else this._capture.release(key, time);
+  }
+
+  /** What was heard at an event's time stamp. @param {number} timeStamp */
+  _audioTime(timeStamp) {
+    return this._clock.isKnown ? this._clock.toAudio(timeStamp) : this.sound.toAudioTime(timeStamp);
+  }
+
+  _readClock() {
+    const now = performance.now();
+    this._clock.add(now, this.sound.toAudioTime(now));
+  }
+
+  async _readClocks() {
+    this._clock = new ClockMap();
+    for (let look = 0; look < FIRST_LOOKS; look++) {
+      this._readClock();
+      await new Promise((resolve) => setTimeout(resolve, 4));
+    }
   }
 
   /** @param {number} time of the audio clock @param {() => void} act */

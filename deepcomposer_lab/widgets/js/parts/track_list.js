@@ -40,7 +40,7 @@ export function trackList({ piece, transport, chosen = 0, onchoose, onprogram })
     return { row, mute, solo, name };
   });
   const choose = (/** @type {number} */ index) => rows.forEach(({ row, name }, at) => {
-    row.classList.toggle("dc-chosen", at === index && piece.tracks.length > 1);
+    row.classList.toggle("dc-chosen", onchoose !== undefined && at === index && piece.tracks.length > 1);
     if (onchoose) name.setAttribute("aria-pressed", String(at === index));
   });
   const update = () => rows.forEach(({ row, mute, solo }, index) => {

@@ -400,12 +400,14 @@ def look_at_every_step(page, studio, sources, where):
 
 
 def nothing_is_cut_off(page, studio):
-    """Every control that is seen lies inside the studio, and no other lies over its middle."""
+    """Every control that is seen lies inside the studio or in a row that scrolls, and nothing over its middle."""
     cut = studio.root.evaluate(
         """root => {
             const outer = root.getBoundingClientRect(), found = [];
-            for (const one of root.querySelectorAll("button, select, input, [role=application]")) {
-                if (!one.checkVisibility({ visibilityProperty: true })) continue;
+            const scrolls = (one) => one !== root && (
+                /auto|scroll/.test(getComputedStyle(one).overflowX) || scrolls(one.parentElement));
+            for (const one of root.querySelectorAll("button, select, input:not([type=file]), [role=application]")) {
+                if (!one.checkVisibility({ visibilityProperty: true }) || scrolls(one.parentElement)) continue;
                 const box = one.getBoundingClientRect(), name = one.ariaLabel || one.textContent || one.className;
                 if (box.width === 0 || box.height === 0) found.push(`${name}: of no size`);
                 else if (box.left < outer.left - 1 || box.right > outer.right + 1) found.push(`${name}: outside`);

@@ -151,7 +151,27 @@ def nothing_reaches_the_notebook(page):
     """Each of these would delete, cut, add or run a cell, or restart the kernel, were it the notebook's."""
     cells = page.locator(".jp-Cell").count()
     page.locator(KEYS).click()
-    for key in ["d", "d", "x", "x", "a", "b", "m", "z", "y", "l", "h", "i", "i", "0", "0", "Enter", "Shift+Enter", "c", "v"]:
+    for key in [
+        "d",
+        "d",
+        "x",
+        "x",
+        "a",
+        "b",
+        "m",
+        "z",
+        "y",
+        "l",
+        "h",
+        "i",
+        "i",
+        "0",
+        "0",
+        "Enter",
+        "Shift+Enter",
+        "c",
+        "v",
+    ]:
         page.keyboard.press(key)
     page.wait_for_timeout(300)
     assert page.locator(".jp-Cell").count() == cells == len(CELLS)

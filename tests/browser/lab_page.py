@@ -104,6 +104,12 @@ class Server:
         own["DEEPCOMPOSER_LAB_MODELS"] = str(self.home / "models")
         return {**os.environ, **own, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
+    def write_settings(self, plugin: str, settings: dict) -> None:
+        """Write a person's settings of a plugin of JupyterLab, as `@jupyterlab/apputils-extension/themes`."""
+        path = self._user_settings / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings), encoding="utf-8")
+
     def ask(self, path: str, method: str = "GET"):
         """Return what its REST interface answers."""
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"token {TOKEN}"}, method=method)

@@ -284,7 +284,7 @@ BUSY = (
     "print('came', json.dumps(came)); came.clear()",
     "run = dc.train(dc.recipes.MUSEGAN_TINY.replace(epochs=1000)); run.state",
     "print('is', json.dumps(run.state))",
-    "run.stop()",
+    "run.stop(); print('stopped')",
 )
 PRESSES_IDLE, PRESSES_WHILE_TRAINING = 60, 250  # with the releases, 120 and 500 events
 MOST_IDLE, MOST_WHILE_TRAINING = 15, 50  # milliseconds, of the medians
@@ -338,4 +338,5 @@ def test_no_event_is_lost_while_a_network_trains(server, page):
     assert is_prompt(page, "while a network trains", PRESSES_WHILE_TRAINING, MOST_WHILE_TRAINING)
     assert printed(page, 4) == "running"
     run_cell(page, 5)
+    output_of(page, 5).filter(has_text="stopped").wait_for()
     assert page.faults == []

@@ -46,7 +46,7 @@ _ABOVE_ROOM = 8.0  # dB
 _HOLD = 90.0  # ms: a new pitch a semitone away becomes a note when it stays as long
 _LEAST_SECONDS = 0.07
 _LEAST_CONFIDENCE = 0.55
-_DIP = 6.0  # dB; where loudness falls and comes back by more, the same pitch is sung again
+_DIP = 5.5  # dB; where loudness falls and comes back by more, the same pitch is sung again
 _LEGATO = 0.16  # seconds; a shorter silence between two notes is a breath, not a rest
 
 

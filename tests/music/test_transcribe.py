@@ -1,6 +1,7 @@
 """Sung melodies come back as notes: synthesised recordings (tests/humming.py) against what was meant."""
 
 import io
+import itertools
 import re
 import sys
 
@@ -147,7 +148,7 @@ class TestBeats:
     def test_one_voice_stays_one_voice(self, heard):
         for _, found in heard.values():
             notes = found.melody.notes
-            assert all(a.offset <= b.onset + 1e-9 for a, b in zip(notes, notes[1:], strict=False))
+            assert all(a.offset <= b.onset + 1e-9 for a, b in itertools.pairwise(notes))
 
     def test_louder_is_harder(self):
         soft, loud = sing([(60, 1)], 60, Voice(level=0.06)), sing([(62, 1)], 60, Voice(level=0.5))

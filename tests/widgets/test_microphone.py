@@ -1,3 +1,4 @@
+import itertools
 import json
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_the_page_gets_the_curve_and_little_else(microphone, sung):
         meant = sung.pitch[min(len(sung.pitch) - 1, int(time * sung.rate))]
         if pitch is not None and meant == meant:
             assert abs(pitch - meant) < 1.5  # in a slide the two may differ
-    assert all(not (a[1] is None and b[1] is None) for a, b in zip(curve, curve[1:], strict=False))
+    assert all(not (a[1] is None and b[1] is None) for a, b in itertools.pairwise(curve))
     assert len(json.dumps(microphone.sung)) < 12_000
     state = {name: value for name, value in microphone.get_state().items() if name not in ("_esm", "_css")}
     assert len(json.dumps(state)) < 15_000  # no sound is in a saved notebook

@@ -10,7 +10,7 @@ export function cannotAsk(isSecure, mediaDevices) {
   if (!isSecure) {
     return {
       kind: "insecure", title: "This page may not use a microphone.",
-      words: "Browsers give it only to addresses that begin with https:// or http://localhost. Open the notebook through one of them, or play the melody on the keyboard, or upload a file.",
+      words: "Browsers give it only to addresses that begin with https, and to localhost on this computer. Open the notebook through one of them; or play the melody on the keyboard, or upload a file.",
     };
   }
   if (!mediaDevices?.getUserMedia) {

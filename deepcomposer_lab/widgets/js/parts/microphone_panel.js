@@ -24,6 +24,7 @@ export const MOST_SECONDS = 120;
 const LEAST_SECONDS = 0.4;
 const COUNT_IN = 4; // beats
 const LEAD = 0.15; // seconds kept before the first beat: some begin early
+const DRAW = 0.04; // seconds between two pictures of what is sung
 const WAIT = 4000; // ms after which the kernel is said to be busy
 
 export class MicrophonePanel extends EventTarget {
@@ -55,6 +56,7 @@ export class MicrophonePanel extends EventTarget {
     /** @type {string | null} */
     this._device = null;
     this._attempt = 0;
+    this._drawn = 0;
     /** @type {AudioContext | null} Where the page has no sound of its own. */
     this._ownContext = null;
     /** @type {{source: AudioBufferSourceNode, began: number} | null} */
@@ -244,7 +246,10 @@ export class MicrophonePanel extends EventTarget {
     }
     const text = seconds < 0 ? String(Math.max(1, COUNT_IN + 1 + beat)) : clock(seconds);
     if (this._time.textContent !== text) this._time.textContent = text;
-    if (this.state === "recording") this.picture.live(this._curve ?? [], Math.max(0, seconds));
+    if (this.state === "recording" && Math.abs(now - this._drawn) >= DRAW) {
+      this._drawn = now;
+      this.picture.live(this._curve ?? [], Math.max(0, seconds));
+    }
     if (seconds >= MOST_SECONDS) {
       this._stopsBecause = `Stopped after ${MOST_SECONDS / 60} minutes, the longest that is recorded. `;
       this.stop();

@@ -343,8 +343,17 @@ export class StudioInput {
     const place = h("div", { class: "dc-source-wide" });
     const panel = new UploadPanel(place, {});
     panel.addEventListener("file", async (/** @type {any} */ event) => {
-      const answer = await this._ask("read", { name: event.detail.name }, `${event.detail.name} imported`, [event.detail.bytes]);
-      if (answer?.remarks?.length) this.app.toast(answer.remarks.join(" "));
+      const { name, bytes } = event.detail;
+      try {
+        await this.app.settle();
+        this.app.transport.stop();
+        const { value } = await ask(this.app.model, "read", { name }, [bytes]);
+        this.history.push(this._snapshot(), `${name} imported`);
+        this._prepared(value, { fit: true });
+        panel.done(["“" + name + "” was read.", ...value.remarks].join(" "));
+      } catch (error) {
+        panel.fail(name, /** @type {Error} */ (error).message); // the reader's own words
+      }
     });
     return place;
   }

@@ -6,6 +6,8 @@ import pytest
 from humming import TWINKLE, Voice, as_wav, f_score, sing
 from lab_page import choose_theme, chromium, new_page, output_of, peak, run_cell, violations
 
+import deepcomposer_lab as dc
+
 NOTEBOOK = "notebooks/microphone.ipynb"
 CELLS = (
     "import deepcomposer_lab as dc\nmicrophone = dc.Microphone()\nmicrophone",
@@ -179,3 +181,38 @@ def test_without_a_microphone_or_permission_it_says_so(server, flags, title):
         page.get_by_role("button", name="Try again").click()  # it may be there by now
         state(page, "trouble", seconds=20)
         assert printed(page, 1) == "[] 100.0"
+
+
+def test_in_the_studio_a_hum_becomes_the_input(server, tmp_path):
+    sung = sing(TWINKLE[:4], 100, Voice(up=-7), seed=5, lead=LEAD)
+    (tmp_path / "hum.wav").write_bytes(as_wav(sung.samples))
+    file = f"--use-file-for-fake-audio-capture={tmp_path / 'hum.wav'}%noloop"
+    with chromium(FAKE_DEVICE, ALLOW, file) as browser:
+        page = new_page(browser, server)
+        cells = ("import deepcomposer_lab as dc\nstudio = dc.MusicStudio()\nstudio",)
+        server.open_cells(page, NOTEBOOK, cells)
+        run_cell(page, 0)
+        loaded = "!(document.querySelector('.dc-steps')?.textContent ?? 'being loaded').includes('being loaded')"
+        page.wait_for_function(loaded, timeout=60_000)
+        page.get_by_role("tab", name="Microphone", exact=True).click()
+        page.locator(".dc-mic-record").click()
+        state(page, "recording", seconds=20)
+        page.wait_for_timeout(1000 * len(sung.samples) / sung.rate)
+        page.locator(".dc-mic-record").click()
+        state(page, "done")
+        assert page.locator(".dc-mic-words").inner_text().startswith("4 notes were heard")
+        page.wait_for_function(
+            "document.querySelector('.dc-steps').textContent.includes('Sung melody')", timeout=30_000
+        )
+        assert violations(page) == []
+        page.get_by_role("tab", name="Import file", exact=True).click()
+        (tmp_path / "cut.mid").write_bytes(b"MThd")
+        page.set_input_files(".dc-upload-input", tmp_path / "cut.mid")
+        alert = page.get_by_role("alert")
+        alert.wait_for(timeout=30_000)
+        assert alert.inner_text().startswith("“cut.mid” was not read. ")
+        dc.write_midi(dc.sample_melody("ode_to_joy"), tmp_path / "ode.mid")
+        page.set_input_files(".dc-upload-input", tmp_path / "ode.mid")
+        page.wait_for_function("document.querySelector('.dc-steps').textContent.includes('Ode to Joy')", timeout=30_000)
+        assert page.get_by_text("“ode.mid” was read.").count() == 1
+        assert page.faults == []

@@ -4,7 +4,7 @@ import { cannotAsk, clock, levelWord, meterShare, troubleWords } from "../lib/mi
 import { endOf, secondsAt } from "../lib/piece.js";
 import { pitchOf } from "../lib/pitch_now.js";
 import { notesInSeconds } from "../lib/sung.js";
-import { joined, levelOf, resampleInSlices, toFloat32, toInt16 } from "../lib/resample.js";
+import { bridged, joined, levelOf, resampleInSlices, toFloat32, toInt16 } from "../lib/resample.js";
 import { writeWav } from "../lib/wav.js";
 import { button, download, h, icon, select, stepper, switchControl } from "./dom.js";
 import { SungPicture } from "./sung_picture.js";
@@ -324,7 +324,7 @@ export class MicrophonePanel extends EventTarget {
       return undefined;
     }
     this._become("transcribing", "Finding the notes …");
-    this.recording = { samples: toInt16(await resampleInSlices(kept, input.rate, RATE)), rate: RATE };
+    this.recording = { samples: toInt16(await resampleInSlices(bridged(kept, input.rate), input.rate, RATE)), rate: RATE };
     return this._find();
   }
 

@@ -515,16 +515,39 @@ def lab(environment, arguments):
 # --- Tests ------------------------------------------------------------------------------------------------
 
 
-def test(environment, arguments):
+def pytest_commands(python, chosen, arguments):
+    """Return the commands that run the tests: two for all of them, one where somebody says which.
+
+    The first shares its tests among this machine's cores. Those of the browser come after it, one by one: they
+    measure how soon something answers, and would find each other in the way.
+
+    Parameters
+    ----------
+    python : str
+    chosen : list of str
+        Which tests the command means, for pytest.
+    arguments : list of str
+        What somebody wrote after the command.
+    """
+    pytest = [python, "-m", "pytest", *chosen]
+    workers = min(4, os.cpu_count() or 1)
+    if arguments or workers == 1:
+        return [pytest + arguments]
+    browser = os.path.join("tests", "browser")
+    return [[*pytest, "-n", str(workers), "--ignore=" + browser], [*pytest, browser]]
+
+
+def test(environment, chosen, arguments):
     """Run pytest; return its exit status, or 1 where a program that some tests need is missing."""
     environment.prepare(extras=["test"])
     missing = missing_programs(environment)
     for sentence in missing:
         say(sentence)
-    status = subprocess.call([environment.python, "-m", "pytest", *arguments], cwd=environment.root)
+    commands = pytest_commands(environment.python, chosen, arguments)
+    statuses = [subprocess.call(command, cwd=environment.root) for command in commands]
     for sentence in missing:
         say(sentence)
-    return status or (1 if missing else 0)
+    return max(statuses, key=abs) or (1 if missing else 0)
 
 
 def main(arguments):
@@ -545,9 +568,9 @@ def main(arguments):
         environment.prepare(extras=["test"])
         return 0
     if command == "test":
-        return test(environment, rest)
+        return test(environment, [], rest)
     if command == "test-all":
-        return test(environment, ["-m", "slow or not slow", *rest])
+        return test(environment, ["-m", "slow or not slow"], rest)
     return lab(environment, rest)
 
 

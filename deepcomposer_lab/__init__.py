@@ -32,6 +32,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "transcribe": ("music.transcribe", "transcribe"),
     "transcription": ("music.transcribe", "transcription"),
     "Microphone": ("widgets.microphone", "Microphone"),
+    "VirtualKeyboard": ("widgets.virtual_keyboard", "VirtualKeyboard"),
     "Upload": ("widgets.upload", "Upload"),
     "sample_melody": ("music.samples", "sample_melody"),
     "list_sample_melodies": ("music.samples", "list_sample_melodies"),
@@ -65,6 +66,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "show_next_tokens": ("studio", "show_next_tokens"),
     "train": ("studio", "train"),
     "stop_training": ("studio", "stop_training"),
+    "metric_playground": ("studio", "metric_playground"),
     "export": ("studio", "export"),
     "check_setup": ("studio", "check_setup"),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "deepcomposer-lab"
 BENCHMARKS = ("ar-cnn", "gan", "transformers")
+STUDIO_PAGE, STUDIO_PORT = Path(__file__).parent / "studio_page", 8866
 START_PAGE = "00_start_here.ipynb"
 
 EXIT_ERROR = 2
@@ -135,6 +137,7 @@ def _parser() -> _Parser:
         return added
 
     _add_lab(command)
+    _add_studio(command)
     _add_compose(command)
     _add_evaluate(command)
     _add_examples(command)
@@ -154,6 +157,13 @@ def _add_lab(command: Callable[..., _Parser]) -> None:
         takes_more=True,
         usage=f"{PROGRAM} lab [--debug] [JupyterLab's own options, such as --no-browser --port 8890]",
     )
+
+
+def _add_studio(command: Callable[..., _Parser]) -> None:
+    parser = command("studio", _studio, "open the Music studio alone on a page")
+    parser.add_argument("--port", type=int, default=STUDIO_PORT, metavar="N", help=f"default {STUDIO_PORT}")
+    parser.add_argument("--no-browser", action="store_true", help="print the address, and open no browser")
+    parser.add_argument("--dark", action="store_true", help="in the dark theme")
 
 
 def _flag(name: str) -> str:
@@ -482,6 +492,33 @@ def _lab(options: argparse.Namespace) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     return subprocess.call([*command, *options.rest])
+
+
+def _studio(options: argparse.Namespace) -> int:
+    """Open the Music studio with Voilà: one notebook of one cell, on a page that shows nothing else."""
+    from deepcomposer_lab.library import library_directory
+
+    if not 1 <= options.port <= 65535:
+        raise CommandError(f"a port lies in 1–65535; got {options.port}.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", options.port))
+        except OSError:
+            raise CommandError(f"port {options.port} is in use; choose another one with --port.") from None
+    theme = "dark" if options.dark else "light"
+    command = [sys.executable, "-m", "voila", str(STUDIO_PAGE / "studio.ipynb"), f"--port={options.port}"]
+    command += ["--no-browser"] if options.no_browser else []
+    command += [f"--theme={theme}", "--template=deepcomposer_lab", "--Voila.ip=127.0.0.1", "--Voila.log_level=ERROR"]
+    home = os.environ.get("DEEPCOMPOSER_LAB_HOME") or str(library_directory().absolute())
+    paths = os.pathsep.join(filter(None, [str(STUDIO_PAGE), os.environ.get("JUPYTER_PATH")]))
+    print(f"The Music studio: http://127.0.0.1:{options.port}/ (Ctrl-C here ends it)", flush=True)
+    surroundings = {**os.environ, "DEEPCOMPOSER_LAB_HOME": home, "JUPYTER_PATH": paths}
+    if sys.platform == "win32":
+        return subprocess.call(command, env=surroundings)
+    return os.execve(
+        command[0], command, surroundings
+    )  # Voilà becomes this process, and with it gets Ctrl-C and `kill`
 
 
 def _quiet_layout(settings: Path) -> list[str]:

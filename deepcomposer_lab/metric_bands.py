@@ -45,10 +45,13 @@ def bands() -> dict[str, Any]:
 
 def in_own_key(piece: Composition) -> MetricValues:
     """Return a piece's metrics, its scale that of the key it is likeliest in."""
-    return evaluate(piece, **_scale_of(piece)).overall
+    tonic, mode = find_key(piece)
+    return evaluate(piece, PITCH_NAMES[tonic], MODES[mode]).overall
 
 
-def rows(piece: Composition, before: Composition | None = None) -> list[dict[str, Any]]:
+def rows(
+    piece: Composition, before: Composition | None = None, *, key: tuple[int, int] | None = None
+) -> list[dict[str, Any]]:
     """Return a row a metric: value, what it was before, the data's band, and a verdict in words.
 
     Parameters
@@ -57,6 +60,8 @@ def rows(piece: Composition, before: Composition | None = None) -> list[dict[str
         Its last step with a model says beside which data it stands; a piece without one stands beside Bach's chorales.
     before : Composition, optional
         Measured in the same key.
+    key : (int, int), optional
+        Pitch class of the tonic and mode (0 major, 1 minor); the likeliest unless told otherwise.
 
     Returns
     -------
@@ -64,16 +69,12 @@ def rows(piece: Composition, before: Composition | None = None) -> list[dict[str
         `name`, `label`, `value`, `was`, `low`, `high`, `minimum`, `maximum`, `data`, `verdict`, `reason`; a value that
         does not apply is None, with the reason.
     """
-    scale = _scale_of(piece)
+    found = find_key(piece) if key is None else key
+    scale = {"key": PITCH_NAMES[found[0]], "mode": MODES[found[1]]}
     now = evaluate(piece, **scale).overall
     was = None if before is None else evaluate(before, **scale).overall
     name, band = _band_of(piece)
-    return [_row(metric, now, was, name, band, key_name(find_key(piece)) if piece.notes else "") for metric in METRICS]
-
-
-def _scale_of(piece: Composition) -> dict[str, str]:
-    tonic, mode = find_key(piece)
-    return {"key": PITCH_NAMES[tonic], "mode": MODES[mode]}
+    return [_row(metric, now, was, name, band, key_name(found)) for metric in METRICS]
 
 
 def _band_of(piece: Composition) -> tuple[str, Mapping[str, Any]]:

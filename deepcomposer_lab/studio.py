@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from deepcomposer_lab.plots import Ruler, TrainingCurves
     from deepcomposer_lab.techniques.transformers import Transformers
     from deepcomposer_lab.widgets.edit_scrubber import EditHistory, EditScrubber, Opinions, RollNote, Sound
+    from deepcomposer_lab.widgets.metric_playground import MetricPlayground
     from deepcomposer_lab.widgets.training_monitor import TrainingMonitor
 
 _FONT = "font-family: var(--jp-ui-font-family, sans-serif); font-size: var(--jp-ui-font-size1, 13px)"
@@ -1173,6 +1174,32 @@ class _LivingCurves:
         drawn: dict[str, Any] = {"Losses": losses, "Loss": losses, self._SCORES: history.scores, "": history.metrics}
         self.curves.draw(drawn, round(end, 2))
         return self.curves.widget
+
+
+# -------------------------------------------------------------------------------- measure
+
+
+def metric_playground(bars: int = 2, music: Melody | None = None) -> MetricPlayground:
+    """Return a grid to paint a few bars in, with the five metrics beside it, each with the band of Bach's chorales.
+
+    Parameters
+    ----------
+    bars : int
+        1–4.
+    music : Melody, optional
+        What is painted at first.
+
+    Raises
+    ------
+    ValueError
+        When there are not 1–4 bars.
+
+    Lesson: notebooks/07_metrics.ipynb.
+    """
+    from deepcomposer_lab.metric_bands import rows
+    from deepcomposer_lab.widgets.metric_playground import MetricPlayground
+
+    return MetricPlayground(lambda piece: rows(piece, key=(0, 0)), bars=bars, music=music)
 
 
 # -------------------------------------------------------------------------------- export

@@ -18,6 +18,9 @@ MOST_BYTES = 1_500_000  # of all widgets together with the synthesiser, as they 
 
 NAMES_NOT_ADDRESSES = (
     "http://www.w3.org/",  # namespaces of SVG, MathML and XLink
+    "http://localhost.",  # in a sentence on where a microphone may be used
+    "https://stuk.github.io/jszip/documentation/",  # in messages of libraries
+    "https://github.com/0xfe/vexflow/issues/",
 )
 FOREIGN_CLASSES = ("jp-", "jupyter-", "widget-", "lm-", "js-plotly", "slider", "noUi-", "plotly", "main-svg", "modebar")
 """Classes of JupyterLab's, ipywidgets' and plotly's parts, which a widget may dress where they stand inside it."""

@@ -249,6 +249,22 @@ class TestOtherPrograms:
         assert commands == [[lab.Environment().python, "-m", "pytest", "-q"]]
         assert "apt-get install chromium" in capsys.readouterr().out.splitlines()[-1]
 
+    @pytest.mark.parametrize("statuses", [(0, 0), (1, 0), (0, 1), (0, -9)])
+    def test_all_of_them_share_the_cores_but_for_those_of_the_browser(self, lab, monkeypatch, statuses):
+        commands, given = [], list(statuses)
+        monkeypatch.setattr(lab.Environment, "prepare", lambda self, extras: None)
+        monkeypatch.setattr(lab, "missing_programs", lambda environment: [])
+        monkeypatch.setattr(lab.os, "cpu_count", lambda: 2)
+        monkeypatch.setattr(lab.subprocess, "call", lambda command, **_: commands.append(command[3:]) or given.pop(0))
+        assert bool(lab.main(["test"])) is any(statuses)
+        browser = os.path.join("tests", "browser")
+        assert commands == [["-n", "2", f"--ignore={browser}"], [browser]]
+        commands.clear()
+        monkeypatch.setattr(lab.os, "cpu_count", lambda: 1)
+        given[:] = [0]
+        lab.main(["test"])
+        assert commands == [[]]
+
     def test_all_tests_means_the_slow_ones_too(self, lab, monkeypatch):
         commands = []
         monkeypatch.setattr(lab.Environment, "prepare", lambda self, extras: None)

@@ -30,7 +30,9 @@ class MusicStudioWidget(LabWidget):
     """
 
     _esm = STATIC / "music_studio.js"
-    _css = styles("piano_roll.css", "virtual_keyboard.css", "microphone.css", "upload.css", "music_studio.css")
+    _css = styles(
+        "piano_roll.css", "virtual_keyboard.css", "microphone.css", "upload.css", "metrics.css", "music_studio.css"
+    )
 
     catalogue = traitlets.Dict().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)

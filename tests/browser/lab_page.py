@@ -22,6 +22,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
@@ -50,6 +51,12 @@ def load_lab():
     return module
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 # --- JupyterLab -------------------------------------------------------------------------------------------
 
 
@@ -62,9 +69,7 @@ class Server:
         self.compositions = folder / "compositions"
         self._settings, self._workspaces = folder / "settings", folder / "workspaces"
         self._untouched = folder / "workspaces-at-the-start"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         self.url = f"http://localhost:{self._port}"
 
     @property
@@ -103,6 +108,12 @@ class Server:
         own = {"HOME": str(self.home), "DEEPCOMPOSER_LAB_HOME": str(self.compositions)}
         own["DEEPCOMPOSER_LAB_MODELS"] = str(self.home / "models")
         return {**os.environ, **own, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+
+    def write_settings(self, plugin: str, settings: dict) -> None:
+        """Write a person's settings of a plugin of JupyterLab, as `@jupyterlab/apputils-extension/themes`."""
+        path = self._user_settings / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings), encoding="utf-8")
 
     def ask(self, path: str, method: str = "GET"):
         """Return what its REST interface answers."""
@@ -196,7 +207,13 @@ def chromium(*flags: str) -> Iterator[Browser]:
             browser.close()
 
 
-def new_page(browser: Browser, server: Server, **options) -> Page:
+class Served(Protocol):
+    """Whatever has an address, such as a Server."""
+
+    url: str
+
+
+def new_page(browser: Browser, server: Served, **options) -> Page:
     """Open a page in a profile of its own.
 
     Its list `elsewhere` names every request that left this machine, `faults` every error that no script caught, but

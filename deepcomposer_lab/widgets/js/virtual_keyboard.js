@@ -30,6 +30,7 @@ const TEMPO = /** @type {const} */ ([40, 160]);
 const METRES = ["4/4", "3/4", "2/4", "5/4", "6/8", "9/8", "12/8", "7/8", "2/2", "3/8"];
 const SYNC = 400; // ms between two copies of a melody that is being recorded
 const TOGETHER = 1500; // ms within which changes of the same thing are one step of undo
+const ELSEWHERE = "the change from the notebook";
 const LIVE = 5; // lamps of the meter
 
 class VirtualKeyboard {
@@ -38,6 +39,7 @@ class VirtualKeyboard {
   metre = /** @type {ReturnType<typeof select>} */ (/** @type {unknown} */ (null));
   instrument = this.metre;
   size = this.metre;
+  playButton = /** @type {HTMLButtonElement} */ (/** @type {unknown} */ (null));
   sustain = /** @type {ReturnType<typeof switchControl>} */ (/** @type {unknown} */ (null));
   velocity = /** @type {ReturnType<typeof slider>} */ (/** @type {unknown} */ (null));
 
@@ -135,7 +137,11 @@ class VirtualKeyboard {
     });
     this.metre = select({ label: "Metre", value: settings.metre, choices: METRES.map((name) => [name, name]), onchange: (metre) => this._change({ metre }, "metre") });
     this.metronome = button({
-      label: "Metronome", text: "Metronome", icon: "metronome", pressed: settings.metronome, onclick: () => this._change({ metronome: !this.settings.metronome }),
+      label: "Metronome", text: "Metronome", icon: "metronome", pressed: settings.metronome,
+      onclick: () => {
+        this._change({ metronome: !this.settings.metronome });
+        if (this.transport.isPlaying && this.recorder.state === "idle") this.transport.seek(this.transport.position); // what is on its way, too
+      },
     });
     this.countIn = button({
       label: "Count-in", text: "Count-in", pressed: settings.count_in > 0, title: "One bar of clicks before a recording",
@@ -147,6 +153,7 @@ class VirtualKeyboard {
       label: "Loop", text: "Loop", icon: "loop", pressed: false, title: "Repeat the whole melody, or the bars dragged on the ruler",
       onclick: () => this.transport.loop ? this.transport.setLoop(null) : this.transport.setLoop(...this._span()),
     });
+    for (const part of [this.metronome, this.loop]) part.classList.add("dc-vk-short");
     this.overdub = button({
       label: "Overdub", text: "Overdub", icon: "plus", pressed: false, title: "A recording is added to what is there, instead of replacing it",
       onclick: () => { setPressed(this.overdub, !this.isOverdub); this.update(); },
@@ -155,7 +162,7 @@ class VirtualKeyboard {
     this.redoButton = button({ label: "Redo", icon: "redo", kind: "ghost", onclick: () => this.redo() });
     this.zoom = h("div", { class: "dc-stepper dc-vk-zoom", role: "group", "aria-label": "Zoom" },
       button({ label: "Zoom out", icon: "minus", kind: "ghost", onclick: () => this.roll.zoom(0.8) }),
-      button({ label: "Show the whole melody", text: "Fit", kind: "ghost", onclick: () => this.roll.fit() }),
+      button({ label: "Fit the whole melody", text: "Fit", kind: "ghost", onclick: () => this.roll.fit() }),
       button({ label: "Zoom in", icon: "plus", kind: "ghost", onclick: () => this.roll.zoom(1.25) }));
     const bar = transportBar({
       transport: this.transport, primary: true, loop: false, metronome: false, before: [this.recordButton],
@@ -167,6 +174,7 @@ class VirtualKeyboard {
     });
     bar.element.classList.add("dc-vk-bar");
     bar.element.setAttribute("aria-label", "Playing and recording");
+    this.playButton = /** @type {HTMLButtonElement} */ (bar.element.querySelector('[aria-label="Play"]'));
     return bar;
   }
 
@@ -184,7 +192,7 @@ class VirtualKeyboard {
     });
     this.trimStart = beatField("Trim: first beat", (beat) => this._trimTo([beat - 1, (this.trim ?? this._whole())[1]]));
     this.trimEnd = beatField("Trim: last beat", (beat) => this._trimTo([(this.trim ?? this._whole())[0], beat]));
-    this.trimAll = button({ label: "Take the trim back", text: "All", kind: "small", onclick: () => this._trimTo(null) });
+    this.trimAll = button({ label: "All of it: take the trim back", text: "All", kind: "small", onclick: () => this._trimTo(null) });
     this.rollGutter.append(
       h("div", { class: "dc-vk-part" },
         h("div", { class: "dc-row" }, h("span", { class: "dc-vk-shape", "aria-hidden": "true" }, "●"), h("b", {}, "Melody"), h("span", { class: "dc-spread" }, this.mute)),
@@ -244,8 +252,6 @@ class VirtualKeyboard {
       listen(keyboard, "note", (event) => this._played(event.detail)),
       listen(keyboard, "sustain", (event) => this.sustain.set(event.detail.on)),
       listen(keyboard, "range", () => this._showOctave()),
-      listen(keyboard.element, "focus", () => this._showHint()),
-      listen(keyboard.element, "blur", () => this._showHint()),
       listen(recorder, "state", () => this._showRecorder()),
       listen(recorder, "beat", (event) => this._showBeat(event.detail)),
       listen(recorder, "notes", (event) => this._showLive(event.detail)),
@@ -256,6 +262,12 @@ class VirtualKeyboard {
       listen(midi, "button", (event) => { if (midi.isFor(this)) this._midiButton(event.detail); }),
       listen(frame, "focusin", taken), listen(frame, "pointerdown", taken),
       listen(frame, "keydown", (event) => this._key(event)),
+      listen(frame, "keyup", (event) => { if (!keyboard.element.contains(event.target)) keyboard.keyUp(event); }),
+      listen(frame, "focusin", () => this._showHint()),
+      listen(frame, "focusout", (event) => {
+        this._showHint();
+        if (!frame.contains(event.relatedTarget)) keyboard.releaseAll(["keys"], event.timeStamp);
+      }),
       ...["recording", "trim", "settings", "low", "high"].map((name) => {
         const changed = () => { if (!this._isOwn) this._taken(name); };
         model.on(`change:${name}`, changed);
@@ -312,6 +324,7 @@ class VirtualKeyboard {
 
   /** Change settings; those with a `reason` can be taken back. @param {Record<string, any>} change @param {string | null} reason */
   _change(change, reason = null) {
+    if (Object.entries(change).every(([name, value]) => this.settings[name] === value)) return;
     this.settings = { ...this.settings, ...change };
     if (reason) this._remember(reason);
     this._keep({ settings: this.settings });
@@ -330,7 +343,7 @@ class VirtualKeyboard {
   /** @param {string} reason */
   _remember(reason) {
     const now = performance.now();
-    const isSame = ["tempo", "metre", "trim"].includes(reason) && this.history.undoes === reason && !this.history.canRedo && now - this._changedAt < TOGETHER;
+    const isSame = ["tempo", "metre", "trim", ELSEWHERE].includes(reason) && this.history.undoes === reason && !this.history.canRedo && now - this._changedAt < TOGETHER;
     this._changedAt = now;
     if (isSame) this.history.states[this.history.at] = { state: this._take(), reason };
     else this.history.push(this._take(), reason);
@@ -347,7 +360,7 @@ class VirtualKeyboard {
     this.settings = this.model.get("settings");
     this.recording = this.model.get("recording");
     this.trim = this.model.get("trim");
-    if (JSON.stringify(this._take()) !== JSON.stringify(this.history.state)) this._remember("the change from the notebook");
+    if (JSON.stringify(this._take()) !== JSON.stringify(this.history.state)) this._remember(ELSEWHERE);
     this._show({ fit: name === "recording" });
   }
 
@@ -509,7 +522,7 @@ class VirtualKeyboard {
       this.count.replaceChildren(...Array.from({ length: beats }, (_, index) => h("i", {}, String(index + 1))));
     }
     this.count.hidden = state !== "count-in";
-    if (!isOn) for (const figure of this.countFigures.children) figure.classList.remove("dc-on");
+    if (state !== "count-in") for (const figure of this.countFigures.children) figure.classList.remove("dc-on");
     this._state("");
     if (isOn) this._say(state === "count-in" ? "Count-in." : "Recording.");
     if (state === "recording" && !this._onto) { this.roll.setTrim(null); this._showLive([]); }
@@ -557,7 +570,7 @@ class VirtualKeyboard {
     else if (event.key === " " && !inControl) {
       if (event.repeat) { /* held */ } else if (this.recorder.state !== "idle") this.stopRecording(event.timeStamp);
       else if (this.recording.notes.length) this.transport.toggle();
-    } else return;
+    } else if (target.matches("input, select") || !this.keyboard.typeKey(event)) return;
     event.preventDefault();
   }
 
@@ -613,6 +626,9 @@ class VirtualKeyboard {
     this.redoButton.title = history.canRedo ? "Redo (Ctrl+Y)" : "Nothing to redo";
     for (const part of [this.clearButton, this.saveButton, this.trimAll, this.trimStart, this.trimEnd]) part.disabled = isEmpty || isOn;
     if (!this.trim) this.trimAll.disabled = true;
+    this.playButton.disabled = isEmpty && !isOn;
+    if (isEmpty) this.loop.disabled = true;
+    else if (!isOn) this.loop.disabled = false;
     const [from, to] = this._span();
     if (document.activeElement !== this.trimStart) this.trimStart.value = isEmpty ? "" : shown(from + 1);
     if (document.activeElement !== this.trimEnd) this.trimEnd.value = isEmpty ? "" : shown(to);
@@ -649,7 +665,8 @@ class VirtualKeyboard {
   }
 
   _showHint() {
-    const { keyboard } = this, isHeld = keyboard.element.contains(document.activeElement);
+    const { keyboard } = this, active = document.activeElement;
+    const isHeld = this.frame.contains(active) && !active?.matches("input, select");
     const letters = keyboard.typeToPlay ? "letters play" : "the arrow keys and Enter play";
     this.hint.replaceChildren(...(isHeld
       ? [`Now ${letters}. `, h("kbd", {}, "Esc"), " gives the keyboard back to the notebook."]

@@ -9,7 +9,7 @@ export class Outbox {
    * @param {(letters: Letter[], first: number) => void} send `first`: how many were sent before
    * @param {{now?: () => number, later?: (act: () => void, ms: number) => void}} clock
    */
-  constructor(send, { now = () => performance.now(), later = setTimeout } = {}) {
+  constructor(send, { now = () => performance.now(), later = (act, ms) => setTimeout(act, ms) } = {}) {
     this._send = send;
     this._now = now;
     this._later = later;

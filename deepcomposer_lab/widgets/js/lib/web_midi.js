@@ -10,7 +10,7 @@ const SENTENCES = {
   none: "No MIDI keyboard yet. Plug one in: it is found by itself.",
 };
 
-/** Ports that carry other programs' notes, not a person's. */
+/** Ports that carry other programs' notes: taken when a person chooses them, not by themselves. */
 const NOT_PLAYED = /through|thru|virtual raw|iac driver|rtpmidi/i;
 
 /**
@@ -27,7 +27,6 @@ export class MidiDevices extends EventTarget {
     this.devices = [];
     /** @type {string | null} */
     this.chosen = null;
-    this.byHand = false; // chosen by a person: a newcomer does not take over
     this.lastActivity = -Infinity;
     /** @type {any} Whom the notes are for; null: whoever listens. */
     this.owner = null;
@@ -88,27 +87,16 @@ export class MidiDevices extends EventTarget {
 
   /** @param {string} id */
   choose(id) {
-    this.byHand = true;
     this._take(id);
-    this.dispatchEvent(new Event("change"));
+    this._become("ready");
   }
 
   _look() {
     const ports = [...this._access.inputs.values()].filter((port) => port.state !== "disconnected");
     this.devices = ports.map(({ id, name, manufacturer }) => ({ id, name: name || manufacturer || "MIDI keyboard" }));
     const isThere = this.devices.some(({ id }) => id === this.chosen);
-    if (!isThere || !this.byHand) {
-      const played = this.devices.find(({ name }) => !NOT_PLAYED.test(name)) ?? this.devices[0];
-      if (!isThere) this.byHand = false;
-      if (!isThere || this._isThrough(this.chosen)) this._take(played?.id ?? null);
-    }
-    this._become(this.devices.length ? "ready" : "none");
-  }
-
-  /** @param {string | null} id */
-  _isThrough(id) {
-    const device = this.devices.find((one) => one.id === id);
-    return device !== undefined && NOT_PLAYED.test(device.name);
+    if (!isThere) this._take(this.devices.find(({ name }) => !NOT_PLAYED.test(name))?.id ?? null); // a newcomer takes over from nobody
+    this._become(this.chosen === null ? "none" : "ready");
   }
 
   /** @param {string | null} id */

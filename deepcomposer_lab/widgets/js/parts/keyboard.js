@@ -46,6 +46,8 @@ export class KeyboardView extends EventTarget {
 
   destroy() {
     this.releaseAll();
+    if (this.sustained) this.sound.sustain(false);
+    this._sustainers.clear();
     this._stop();
     this.element.remove();
   }
@@ -215,11 +217,7 @@ export class KeyboardView extends EventTarget {
     };
     const up = (/** @type {PointerEvent} */ event) => this.release(`pointer ${event.pointerId}`, event.timeStamp, "pointer");
     const keydown = (/** @type {KeyboardEvent} */ event) => this._keydown(event);
-    const keyup = (/** @type {KeyboardEvent} */ event) => {
-      this.release(event.code, event.timeStamp, "keys");
-      if (event.key === "Shift") this.setSustain(false, event.timeStamp, "shift");
-      if (event.key === "Meta") this.releaseAll(["keys"], event.timeStamp); // macOS keeps their ends to itself
-    };
+    const keyup = (/** @type {KeyboardEvent} */ event) => this.keyUp(event);
     // What a MIDI keyboard holds goes on: its ends still come.
     const blur = (/** @type {Event} */ event) => {
       this.releaseAll(["pointer", "keys"], event.timeStamp);
@@ -237,16 +235,30 @@ export class KeyboardView extends EventTarget {
     return () => { for (const [target, name, listener] of listeners) target.removeEventListener(name, listener); };
   }
 
+  /**
+   * Play what a letter stands for, wherever in the widget it was pressed; false where it is none of the keyboard's.
+   * @param {KeyboardEvent} event
+   */
+  typeKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    const pitch = this.typeToPlay ? pitchOfCode(event.code, this.octaves + this._home) : null;
+    if (pitch === null) return false;
+    event.preventDefault();
+    const isThere = pitch >= this.low && pitch <= this.high;
+    if (!event.repeat && isThere) this.press(event.code, pitch, this.velocity, event.timeStamp, "keys");
+    return true;
+  }
+
+  /** @param {KeyboardEvent} event */
+  keyUp(event) {
+    this.release(event.code, event.timeStamp, "keys");
+    if (event.key === "Shift") this.setSustain(false, event.timeStamp, "shift");
+    if (event.key === "Meta") this.releaseAll(["keys"], event.timeStamp); // macOS keeps their ends to itself
+  }
+
   /** @param {KeyboardEvent} event */
   _keydown(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const pitch = this.typeToPlay ? pitchOfCode(event.code, this.octaves + this._home) : null;
-    if (pitch !== null) {
-      event.preventDefault();
-      const isThere = pitch >= this.low && pitch <= this.high;
-      if (!event.repeat && isThere) this.press(event.code, pitch, this.velocity, event.timeStamp, "keys");
-      return;
-    }
+    if (this.typeKey(event) || event.ctrlKey || event.metaKey || event.altKey) return;
     const moves = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (moves) this._moveCursor(moves);
     else if (event.key === "Enter") { if (!event.repeat) this.press(event.code, this.cursor, this.velocity, event.timeStamp, "keys"); }

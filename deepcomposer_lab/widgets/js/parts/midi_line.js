@@ -24,9 +24,11 @@ export function midiLine(midi = pageMidi()) {
     shown = now;
     if (midi.state === "idle") {
       choice.replaceChildren(button({ label: "Use a MIDI keyboard", text: "Use a MIDI keyboard", icon: "midi", kind: "small", onclick: () => midi.request() }));
-    } else if (midi.devices.length > 1) {
+    } else if (midi.devices.length > (midi.chosen === null ? 0 : 1)) {
+      const none = /** @type {[string, string][]} */ (midi.chosen === null ? [["", "Choose a port"]] : []);
       choice.replaceChildren(select({
-        label: "MIDI keyboard that plays", value: midi.chosen ?? "", choices: midi.devices.map(({ id, name }) => [id, name]), onchange: (id) => midi.choose(id),
+        label: "MIDI keyboard that plays", value: midi.chosen ?? "", choices: [...none, ...midi.devices.map(({ id, name }) => /** @type {[string, string]} */ ([id, name]))],
+        onchange: (id) => { if (id) midi.choose(id); },
       }).element);
     } else choice.replaceChildren();
   };

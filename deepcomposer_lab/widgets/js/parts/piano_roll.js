@@ -134,7 +134,7 @@ export class PianoRollView extends EventTarget {
     this.selected = new Set();
     this._settle();
     if (!keepView) this.fit();
-    else this.draw();
+    else { this._widen(); this.draw(); }
     this.dispatchEvent(new Event("history"));
   }
 

@@ -7,6 +7,7 @@ import { beatAt, emptyPiece, secondsAt } from "../lib/piece.js";
 
 const LEAD = 0.12; // s before the first click
 const TICK = 50; // ms between looks at what is held
+const PATIENCE = 2000; // ms until the page may sound
 const FIRST_LOOKS = 8; // at both clocks, before a recording
 
 /** Events: "state", "beat" of the count-in (detail: {count, of, isCountIn}), "notes" (detail: NoteRow[] so far). */
@@ -65,7 +66,9 @@ export class Recorder extends EventTarget {
     this._isStarting = true;
     try {
       await this.sound.enable();
-      if (this.sound.context.state !== "running") return false;
+      const { context } = this.sound;
+      for (let waited = 0; context.state !== "running" && waited < PATIENCE; waited += TICK) await pause(TICK); // a slow machine's first sound
+      if (context.state !== "running") return false;
       await this._readClocks();
     } finally {
       this._isStarting = false;
@@ -156,13 +159,13 @@ export class Recorder extends EventTarget {
     this._clock = new ClockMap();
     for (let look = 0; look < FIRST_LOOKS; look++) {
       this._readClock();
-      await new Promise((resolve) => setTimeout(resolve, 4));
+      await pause(4);
     }
   }
 
-  /** @param {number} time of the audio clock @param {() => void} act */
+  /** Act when a moment of the audio clock is heard. @param {number} time @param {() => void} act */
   _at(time, act) {
-    this._timers.push(setTimeout(act, Math.max(0, (time - this.sound.now()) * 1000)));
+    this._timers.push(setTimeout(act, Math.max(0, (time - this._audioTime(performance.now())) * 1000)));
   }
 
   /** @param {typeof this.state} state */
@@ -170,4 +173,9 @@ export class Recorder extends EventTarget {
     this.state = state;
     this.dispatchEvent(new Event("state"));
   }
+}
+
+/** @param {number} ms */
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -267,6 +267,7 @@ export class StudioInput {
       tab.tabIndex = is ? 0 : -1;
     }
     this.keysRow.hidden = !["keyboard", "midi"].includes(source);
+    for (const one of [this.recordButton, this.countIn, this.overdub]) one.hidden = source === "microphone"; // it has a button of its own
     this.hint.hidden = !["keyboard", "midi"].includes(source);
     this.hint.replaceChildren("Click, touch or type. ", h("kbd", {}, "Esc"), " gives the keyboard back to the notebook.");
     if (key === this._shownKey) return;

@@ -1,0 +1,425 @@
+"""The Music studio in JupyterLab, from the first key to a file on the disk, as a person goes through it."""
+
+import io
+import json
+import re
+import time
+
+import mido
+import music21
+import numpy as np
+import pytest
+import soundfile
+from lab_page import SOUND, choose_theme, output_of, peak, run_cell, save, sounding_frequency, violations
+from studio_page import CELL, PATIENCE, TECHNIQUES, Studio
+
+NOTEBOOK = "notebooks/studio.ipynb"
+LOOK = (
+    "import json\n"
+    "played, made = studio.input, studio.composition\n"
+    "print(json.dumps({'bpm': played.tempos[0].bpm, 'source': studio.widget.state['source'],\n"
+    "    'notes': [[n.onset, n.pitch, n.duration, n.velocity] for n in played.tracks[0].notes],\n"
+    "    'title': made and made.title,\n"
+    "    'made': made and sorted([n.pitch, round(n.onset, 2)] for t in made.tracks for n in t.notes),\n"
+    "    'steps': [step.technique for step in made.steps] if made else []}))"
+)
+SILENCE = 0.003
+SECONDS_TO_PLAY = 4  # from running the cell, or opening the notebook of a kernel that is there
+MOST_GROWTH = (
+    3_000_000  # bytes of a notebook saved with its widgets; there is no plotly in it, whose own bundle is 5 MB
+)
+CANCELLED_WITHIN = 0.3  # seconds
+
+
+def kernels_view(page):
+    """Run the second cell, and return what it prints: what the kernel holds."""
+    output_of(page, 1).evaluate_all("outputs => outputs.forEach(output => output.remove())")
+    run_cell(page, 1)
+    printed = output_of(page, 1).filter(has_text="notes")
+    printed.wait_for(timeout=PATIENCE)
+    return json.loads(printed.inner_text())
+
+
+def waited_for(page, is_there, what):
+    """Ask the kernel until it says what is waited for."""
+    end = time.monotonic() + 20
+    while not is_there(seen := kernels_view(page)):
+        assert time.monotonic() < end, f"{what}: {seen}"
+        page.wait_for_timeout(200)
+    return seen
+
+
+def hertz(pitch):
+    return 440 * 2 ** ((pitch - 69) / 12)
+
+
+@pytest.fixture
+def studio(server, page):
+    # JupyterLab leaves widgets out of what it saves unless it is told otherwise.
+    server.write_settings("@jupyter-widgets/jupyterlab-manager/plugin", {"saveState": True})
+    page.set_viewport_size({"width": 1280, "height": 1300})
+    page.set_default_timeout(PATIENCE)
+    return Studio(page)
+
+
+def test_a_composition_from_the_first_key_to_a_file(server, page, studio, tmp_path):
+    """One visit for all of it: what is played goes through every step."""
+    studio.open(server, NOTEBOOK, LOOK)
+    empty = (server.root / NOTEBOOK).stat().st_size
+    play_a_melody_by_keys_and_by_pointer(page, studio)
+    typing_reaches_no_cell(page, studio)
+    edit_it_by_pointer_and_by_keys(page, studio)
+    a_run_can_be_cancelled_and_is_one_at_a_time(page, studio)
+    for number, technique in enumerate(TECHNIQUES):
+        run_a_technique_and_hear_it(page, studio, technique, number)
+    made = kernels_view(page)
+    assert made["steps"] == ["ar-cnn", "gan", "transformers"]
+    take_it_along(page, studio, made, tmp_path)
+    engrave_it(page, studio)
+    edit_what_was_made(page, studio)
+    save_reload_and_find_it(server, page, studio, empty)
+    run_the_cell_again_after_a_restart(server, page, studio)
+    assert page.faults == []
+    assert page.elsewhere == []
+
+
+def play_a_melody_by_keys_and_by_pointer(page, studio):
+    studio.source("Keyboard")
+    keyboard = studio.root.get_by_role("application", name="Keyboard, F2 to C5")
+    keyboard.focus()
+    page.keyboard.down("KeyK")  # F3 by its place on the board, whatever is printed there
+    page.wait_for_function(f"{SOUND}.state === 'ready'")
+    page.keyboard.up("KeyK")
+    page.wait_for_timeout(500)
+    page.keyboard.down("KeyK")
+    assert peak(page, 0.4) > SILENCE
+    assert sounding_frequency(page) == pytest.approx(hertz(53), rel=0.02)
+    page.keyboard.up("KeyK")
+    studio.button("Count-in of one bar").click()  # none: the recording starts at once
+    studio.button("Record").click()
+    studio.root.locator('[data-recording="recording"]').wait_for()
+    page.wait_for_timeout(300)
+    for code in ("KeyK", "KeyL", "Semicolon", "Quote"):
+        page.keyboard.down(code)
+        page.wait_for_timeout(250)
+        page.keyboard.up(code)
+        page.wait_for_timeout(50)
+    for pitch in (60, 64):
+        key = keyboard.locator(f'[data-pitch="{pitch}"]').bounding_box()
+        page.mouse.move(key["x"] + key["width"] / 2, key["y"] + 0.85 * key["height"])
+        page.mouse.down()
+        page.wait_for_timeout(250)
+        page.mouse.up()
+    studio.button("Stop recording").click()
+    studio.wait_for_notes(6)
+    played = waited_for(page, lambda seen: len(seen["notes"]) == 6, "the kernel never heard of the six notes")
+    assert played["source"] == "keyboard"
+    bpm = played["bpm"]
+    onsets, pitches, durations, velocities = zip(*played["notes"], strict=True)
+    assert pitches == (53, 55, 57, 59, 60, 64)
+    assert list(onsets) == sorted(onsets)
+    # A quarter of a second each; a browser that is told to wait waits at least as long, and not for ever.
+    assert all(0.9 * 0.25 < duration * 60 / bpm < 1.2 for duration in durations)
+    assert all(1 <= velocity <= 127 for velocity in velocities)
+
+
+def typing_reaches_no_cell(page, studio):
+    """Typed outside, these would add, cut, paste and delete cells."""
+    before = page.locator(".jp-Cell").count()
+    studio.root.get_by_role("application", name="Keyboard, F2 to C5").focus()
+    for key in "ddabxvmyzc0l":
+        page.keyboard.press(key)
+    assert page.locator(".jp-Cell").count() == before
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.closest('.dc-studio') === null")
+
+
+def edit_it_by_pointer_and_by_keys(page, studio):
+    roll = studio.roll()
+    box = roll.bounding_box()
+    page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + 0.3 * box["height"])  # where there is nothing: draw
+    studio.wait_for_notes(7)
+    studio.button("Undo").click()
+    studio.wait_for_notes(6)
+    studio.button("Redo").click()
+    studio.wait_for_notes(7)
+    roll.focus()
+    page.keyboard.press("Delete")
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    added = len(waited_for(page, lambda seen: len(seen["notes"]) != 6, "no note was added by the keys")["notes"])
+    roll.focus()
+    page.keyboard.press("Control+z")
+    studio.wait_for_notes(added - 1)
+    page.keyboard.press("Control+a")
+    page.keyboard.press("ArrowUp")
+    before = kernels_view(page)["notes"]
+    roll.focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("ArrowUp")
+    waited_for(
+        page,
+        lambda seen: [note[1] for note in seen["notes"]] == [note[1] + 1 for note in before],
+        "moved up by a semitone",
+    )
+    studio.sample("Ode to Joy")
+    studio.wait_for_notes(30)
+
+
+def a_run_can_be_cancelled_and_is_one_at_a_time(page, studio):
+    studio.button("Choose a technique").click()
+    studio.wait_for_step(2)
+    studio.choose("transformers")
+    studio.go.click()
+    studio.go.click()  # a second click starts no second run
+    page.wait_for_function("document.querySelector('.dc-run-words').textContent.startsWith('Second ')")
+    assert studio.go.get_attribute("aria-disabled") == "true"
+    seconds = page.evaluate(
+        """async () => {
+            const cancel = [...document.querySelectorAll('.dc-step-technique .dc-button')]
+                .find((button) => button.textContent.startsWith('Cancel'));
+            const title = document.querySelector('.dc-run-title + .dc-run-words').previousElementSibling;
+            const clicked = performance.now();
+            cancel.click();
+            while (title.textContent !== 'Cancelled') {
+                if (performance.now() - clicked > 10_000) break;
+                await new Promise((resolve) => setTimeout(resolve, 5));
+            }
+            return (performance.now() - clicked) / 1000;
+        }"""
+    )
+    print(f"Cancelled {seconds:.2f} s after the click")
+    assert seconds < CANCELLED_WITHIN
+    page.wait_for_function("!document.querySelector('.dc-run-words').textContent.startsWith('Second ')")
+    page.wait_for_timeout(500)  # what was cancelled may have been kept
+    studio.step(2)
+
+
+def run_a_technique_and_hear_it(page, studio, technique, number):
+    if number:
+        studio.button("Next technique").click()
+        studio.wait_for_step(2)
+    else:
+        studio.step(1)
+        studio.sample("Ode to Joy")
+        studio.button("Choose a technique").click()
+        studio.wait_for_step(2)
+    seconds = studio.compose(technique)
+    print(f"{technique}: {seconds:.1f} s from the click to the composition")
+    page.wait_for_function(
+        "count => document.querySelectorAll('.dc-lineage .dc-chip-plain').length === count", arg=number + 2
+    )
+    counts = studio.counts
+    assert counts["added"] > 20
+    if technique != "ar-cnn":
+        assert counts["removed"] == 0
+    assert studio.root.locator(".dc-metric").count() == 5
+    assert pixels_of(page, studio.roll("Composition, piano roll")) > 500
+    studio.button("Play").click()
+    assert peak(page, 1.5) > SILENCE
+    studio.button("Stop").click()
+    page.wait_for_timeout(1500)
+    assert peak(page, 0.3) < SILENCE
+
+
+def pixels_of(page, roll):
+    """Return how many pixels of a roll have a colour: notes do, the ground does not."""
+    return roll.locator("canvas").first.evaluate(
+        """canvas => {
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            let coloured = 0;
+            for (let at = 0; at < data.length; at += 4) {
+                const [red, green, blue] = data.subarray(at, at + 3);
+                if (Math.max(red, green, blue) - Math.min(red, green, blue) > 60) coloured++;
+            }
+            return coloured;
+        }"""
+    )
+
+
+def downloaded(page, studio, name):
+    with page.expect_download(timeout=PATIENCE) as waiting:
+        studio.button(name).click()
+    return waiting.value
+
+
+def take_it_along(page, studio, made, tmp_path):
+    """Export each format, and read the files back with somebody else's library."""
+    notes = made["made"]
+    file = mido.MidiFile(downloaded(page, studio, "Download as MIDI").path())
+    struck = [message for track in file.tracks for message in track if message.type == "note_on" and message.velocity]
+    assert sorted(message.note for message in struck) == sorted(pitch for pitch, _ in notes)
+    for name in ("WAV", "Opus"):
+        samples, rate = soundfile.read(io.BytesIO(downloaded(page, studio, f"Download as {name}").path().read_bytes()))
+        assert file.length - 0.5 < len(samples) / rate < file.length + 8
+        assert 0.05 < np.abs(samples).max() <= 1
+    path = tmp_path / "composition.musicxml"
+    downloaded(page, studio, "Download as MusicXML").save_as(path)
+    score = music21.converter.parse(path)
+    # Written notes: a long one is tied over bar lines, and drums have no pitch.
+    written = {pitch.midi for note in score.recurse().notes for pitch in note.pitches}
+    assert written
+    assert written <= {pitch for pitch, _ in notes}
+    share = tmp_path / "share.html"
+    downloaded(page, studio, "Download a share file").save_as(share)
+    look_at_the_share_file(page, share, made["title"])
+
+
+def look_at_the_share_file(page, path, title):
+    """It shows the piece and plays it with no server and no network."""
+    context = page.context.browser.new_context(offline=True)
+    alone = context.new_page()
+    asked = []
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.goto(path.as_uri())
+    assert title in alone.inner_text("body")
+    audio = alone.locator("audio")
+    alone.wait_for_function("audio => audio.duration > 5 && !audio.error", arg=audio.element_handle())
+    audio.evaluate("audio => audio.play()")
+    alone.wait_for_function("audio => audio.currentTime > 0.2", arg=audio.element_handle())
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert violations(alone, "body") == []
+    context.close()
+
+
+def engrave_it(page, studio):
+    studio.root.get_by_role("radio", name="Notation").click()
+    studio.root.locator(".dc-notation svg").first.wait_for(timeout=PATIENCE)
+    assert studio.root.locator(".dc-notation svg path").count() > 100
+    studio.root.get_by_role("radio", name="Piano roll").click()
+
+
+def edit_what_was_made(page, studio):
+    before = kernels_view(page)
+    roll = studio.roll("Composition, piano roll")
+    roll.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("ArrowUp")
+    studio.button("Keep the edits").click()
+    after = waited_for(page, lambda seen: seen["steps"][-1:] == ["edit"], "the edit was kept")
+    assert [pitch for pitch, _ in after["made"]] != [pitch for pitch, _ in before["made"]]
+
+
+def save_reload_and_find_it(server, page, studio, empty):
+    title = "Something of mine"
+    studio.button("Rename").click()
+    studio.root.get_by_label("Title").fill(title)
+    page.keyboard.press("Enter")
+    studio.root.get_by_role("heading", name=title).wait_for()
+    page.wait_for_timeout(1000)
+    save(page)
+    saved = (server.root / NOTEBOOK).read_text(encoding="utf-8")
+    states = json.loads(saved)["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    assert any(title in json.dumps(state) for state in states.values())
+    growth = len(saved.encode()) - empty
+    print(f"Saved with its widgets, the notebook grows by {growth / 1e6:.2f} MB")
+    assert growth < MOST_GROWTH
+    page.reload()
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    server.wait_for_kernel(page, NOTEBOOK)
+    studio.root.wait_for(timeout=PATIENCE)
+    studio.wait_for_step(3)  # where it was left
+    studio.root.get_by_role("heading", name=title).wait_for()
+    studio.button(re.compile("^Compositions")).click()
+    drawer = studio.root.get_by_role("complementary", name="Compositions")
+    drawer.get_by_label("Search compositions").fill("something")
+    assert drawer.locator(".dc-drawer-row").count() == 1
+    drawer.get_by_role("button", name=title, exact=True).click()
+    studio.button("Close the compositions").click()
+    studio.button("Play").click()
+    assert peak(page, 1.5) > SILENCE
+    studio.button("Stop").click()
+
+
+def run_the_cell_again_after_a_restart(server, page, studio):
+    page.click('div.lm-MenuBar-itemLabel:text-is("Kernel")')
+    page.click('li.lm-Menu-item[data-command="kernelmenu:restart"]')
+    page.click('.jp-Dialog button:has-text("Restart")')
+    page.wait_for_timeout(500)
+    server.wait_for_kernel(page, NOTEBOOK)
+    run_cell(page, 0)
+    studio.wait_until_ready()
+    studio.wait_for_step(3)
+    studio.root.get_by_role("heading", name="Something of mine").wait_for()
+
+
+def test_it_is_soon_there_and_open_to_everybody(server, page, studio):
+    opened = time.monotonic()
+    server.open_cells(page, NOTEBOOK, [CELL])
+    kernel = time.monotonic()
+    run_cell(page, 0)
+    studio.wait_until_ready()
+    ready = time.monotonic()
+    print(f"Ready {ready - kernel:.1f} s after its cell was run, {ready - opened:.1f} s after the page was asked for")
+    assert ready - kernel < SECONDS_TO_PLAY
+    studio.source("Keyboard")
+    studio.root.get_by_role("application", name=re.compile("^Keyboard")).focus()
+    page.keyboard.down("KeyK")
+    assert peak(page, 0.5) > SILENCE
+    page.keyboard.up("KeyK")
+    assert violations(page) == []
+    sources = studio.root.get_by_role("tab").all_inner_texts()
+    for theme in ("Dark", "Light"):
+        choose_theme(page, theme)
+        look_at_every_step(page, studio, sources, theme)
+        nothing_is_cut_off(page, studio)
+    page.set_viewport_size({"width": 940, "height": 1300})
+    assert 700 < studio.root.bounding_box()["width"] < 860
+    look_at_every_step(page, studio, sources, "narrow")
+    assert page.faults == []
+    assert page.elsewhere == []
+
+
+def look_at_every_step(page, studio, sources, where):
+    studio.step(1)
+    for source in sources:
+        studio.source(source)
+        page.wait_for_timeout(300)
+        assert violations(page) == [], (where, source)
+        nothing_is_cut_off(page, studio)
+    studio.sample("Ode to Joy")
+    studio.step(2)
+    for technique in TECHNIQUES:
+        studio.choose(technique)
+        studio.settled()
+        assert violations(page) == [], (where, technique)
+        nothing_is_cut_off(page, studio)
+    studio.compose("gan")
+    assert violations(page) == [], (where, "composition")
+    nothing_is_cut_off(page, studio)
+    studio.button(re.compile("^Compositions")).click()
+    studio.root.get_by_role("complementary", name="Compositions").wait_for()
+    assert violations(page) == [], (where, "drawer")
+    studio.button("Close the compositions").click()
+    studio.button("Help and keys").click()
+    studio.root.get_by_role("dialog", name="Keys").wait_for()
+    assert violations(page) == [], (where, "help")
+    studio.root.get_by_role("dialog", name="Keys").get_by_role("button", name="Close").click()
+
+
+def nothing_is_cut_off(page, studio):
+    """Every control that is seen lies inside the studio or in a row that scrolls, and nothing over its middle."""
+    cut = studio.root.evaluate(
+        """root => {
+            const outer = root.getBoundingClientRect(), found = [];
+            const scrolls = (one) => one !== root && (
+                /auto|scroll/.test(getComputedStyle(one).overflowX) || scrolls(one.parentElement));
+            for (const one of root.querySelectorAll("button, select, input:not([type=file]), [role=application]")) {
+                if (!one.checkVisibility({ visibilityProperty: true }) || scrolls(one.parentElement)) continue;
+                const box = one.getBoundingClientRect(), name = one.ariaLabel || one.textContent || one.className;
+                if (box.width === 0 || box.height === 0) found.push(`${name}: of no size`);
+                else if (box.left < outer.left - 1 || box.right > outer.right + 1) found.push(`${name}: outside`);
+                else {
+                    const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+                    const hit = document.elementFromPoint(x, y);
+                    const isInView = y > 0 && y < innerHeight;
+                    if (isInView && hit && root.contains(hit) && !one.contains(hit) && !hit.contains(one)
+                        && !hit.closest("label")?.contains(one)) found.push(`${name}: under ${hit.className}`);
+                }
+            }
+            return found;
+        }"""
+    )
+    assert cut == []

@@ -333,7 +333,7 @@ export class StudioInput {
     const place = h("div", { class: "dc-source-wide" });
     this.microphone?.destroy?.();
     this.microphone = new MicrophonePanel(place, {
-      sound: this.app.sound, bpm: this.app.state.settings.tempo ?? 100,
+      sound: this.app.sound, bpm: this.app.state.settings.tempo ?? 100, height: 150,
       transcribe: async (samples, rate, beat) => {
         await this.app.settle();
         const { value } = await ask(this.app.model, "transcribe", { rate, ...beat }, [samples]);

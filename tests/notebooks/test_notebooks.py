@@ -56,7 +56,16 @@ def run(tmp_path_factory):
 
 
 def test_the_lessons_so_far_are_here():
-    assert [path.stem for path in PATHS] == ["00_start_here", "05_gans", "06_musegan", "08_ar_cnn", "09_transformers"]
+    assert [path.stem for path in PATHS] == [
+        "00_start_here",
+        "01_music_studio",
+        "02_notes_and_piano_rolls",
+        "05_gans",
+        "06_musegan",
+        "07_metrics",
+        "08_ar_cnn",
+        "09_transformers",
+    ]
 
 
 def words_of(notebook):
@@ -70,6 +79,64 @@ def words_of(notebook):
 def scores_in(words):
     """Return the scores of a cell that prints one a line, by what was scored."""
     return {kind: float(score) for kind, score in re.findall(r"^(\w+) +([+-][\d.]+)$", words, flags=re.MULTILINE)}
+
+
+NEW_LESSONS = [NOTEBOOKS / f"{name}.ipynb" for name in ("01_music_studio", "02_notes_and_piano_rolls", "07_metrics")]
+
+
+class TestStudioNotesAndMetrics:
+    """Lessons 01, 02 and 07: what the text claims is what the cells show."""
+
+    @pytest.mark.parametrize("path", NEW_LESSONS, ids=lambda path: path.stem)
+    def test_every_prediction_is_asked_before_the_cell_that_answers(self, path):
+        cells = read(path).cells
+        asked = [number for number, cell in enumerate(cells) if "**Before you run it:**" in cell.source]
+        assert len(asked) >= 3
+        assert all(cells[number + 1].cell_type == "code" for number in asked)
+
+    def test_three_techniques_are_chained_and_kept(self, run):
+        words = words_of(run(NEW_LESSONS[0]))
+        assert words["edit"].split() == ["['Melody',", "'Alto',", "'Tenor',", "'Bass']"]
+        assert "'Drums'" in words["accompany"] and words["accompany"].count("'Bass'") == 1
+        assert "“Bass”: the model's part was left out" in words["accompany"]
+        before, after = map(int, re.findall(r"(\d+) s", words["extend"]))
+        assert 9 <= after - before <= 10
+        assert float(words["extend"].split()[-1]) <= 32  # the piece's own eight bars
+        assert "ar-cnn → gan → transformers" in words["kept"]
+        shown = outputs_with(run(NEW_LESSONS[0]), "application/vnd.jupyter.widget-view+json")
+        assert len(shown) == 1
+
+    def test_what_an_encoding_loses(self, run):
+        words = words_of(run(NEW_LESSONS[1]))
+        assert re.findall(r"^(\d+) [EFG]4", words["four"], flags=re.MULTILINE) == ["64", "64", "65", "67"]
+        assert "60 beats a minute: 32.0" in words["tempo"] and "120 beats a minute: 16.0" in words["tempo"]
+        assert int(words["midi"].split()[-4]) > 1000
+        assert words["midi-back"].split()[-1] == "True"
+        assert words["roll"].splitlines()[0] == "(1, 128, 128)"
+        notes_in, notes_out = map(int, re.findall(r"\d+", words["merged"]))
+        assert notes_out < notes_in == 30
+        assert words["onsets"].split() == ["30", "True"]
+        assert "4 columns: [0.0, 0.25, 0.75, 1.0]" in words["triplet"]
+        assert "12 columns: [0.0, 0.333, 0.667, 1.0]" in words["triplet"]
+        assert words["assist"].startswith("30 of 30")
+        assert "2.03" in words["assist"]
+        assert words["assist-triplet"].splitlines() == ["[0.0, 0.25, 0.75, 1.0]", "[0.0, 0.333, 0.667, 1.0]"]
+
+    def test_what_the_metrics_see(self, run):
+        words = words_of(run(NEW_LESSONS[2]))
+        assert "Empty bar rate 0.0" in words["one-note"] and "Polyphonic rate 0.0" in words["one-note"]
+        assert words["empty"].strip() == "0.333"
+        assert words["pitches"].split() == ["chord", "4.0", "scale", "8.0"]
+        assert words["random"].split()[0] == "0.583"
+        keys = dict(line.split() for line in words["keys"].splitlines())
+        assert float(keys["C"]) == 1 > float(keys["G"]) > 0.8 > 0.2 > float(keys["F#"])
+        assert words["polyphony"].split() == ["chord", "1.0", "scale", "0.0", "both", "1.0"]
+        assert words["drums"].split() == ["1.0", "0.1"]
+        bach, shuffled = ([float(x) for x in re.findall(r"\d+\.\d+", line)] for line in words["shuffled"].splitlines())
+        assert shuffled[0] > bach[0]  # one even rises
+        assert abs(shuffled[1] - bach[1]) < 0.1 and abs(shuffled[2] - bach[2]) < 1
+        before, after = ([float(x) for x in re.findall(r"\d+\.\d+", line)] for line in words["made"].splitlines())
+        assert before[1] == 0 and after[1] > 0.9
 
 
 LESSONS = [NOTEBOOKS / "05_gans.ipynb", NOTEBOOKS / "06_musegan.ipynb"]

@@ -63,7 +63,7 @@ class TestMelody:
             keyboard.melody = dc.Composition.from_melody(before)
         with pytest.raises(TypeError, match="Melody, or \\[\\] for none; got 3"):
             keyboard.melody = 3
-        with pytest.raises(traitlets.TraitError, match="no recording: .*0 or later"):
+        with pytest.raises(traitlets.TraitError, match=r"no recording: .*0 or later"):
             recorded(keyboard, [[-1, 60, 1, 80]])
         with pytest.raises(traitlets.TraitError, match="0 ≤ start < end"):
             keyboard.trim = [3, 2]

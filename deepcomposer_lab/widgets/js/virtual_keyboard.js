@@ -153,6 +153,7 @@ class VirtualKeyboard {
       label: "Loop", text: "Loop", icon: "loop", pressed: false, title: "Repeat the whole melody, or the bars dragged on the ruler",
       onclick: () => this.transport.loop ? this.transport.setLoop(null) : this.transport.setLoop(...this._span()),
     });
+    for (const part of [this.metronome, this.loop]) part.classList.add("dc-vk-short");
     this.overdub = button({
       label: "Overdub", text: "Overdub", icon: "plus", pressed: false, title: "A recording is added to what is there, instead of replacing it",
       onclick: () => { setPressed(this.overdub, !this.isOverdub); this.update(); },

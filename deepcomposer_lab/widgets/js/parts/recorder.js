@@ -163,9 +163,9 @@ export class Recorder extends EventTarget {
     }
   }
 
-  /** @param {number} time of the audio clock @param {() => void} act */
+  /** Act when a moment of the audio clock is heard. @param {number} time @param {() => void} act */
   _at(time, act) {
-    this._timers.push(setTimeout(act, Math.max(0, (time - this.sound.now()) * 1000)));
+    this._timers.push(setTimeout(act, Math.max(0, (time - this._audioTime(performance.now())) * 1000)));
   }
 
   /** @param {typeof this.state} state */

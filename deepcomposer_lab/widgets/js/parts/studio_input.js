@@ -76,8 +76,8 @@ export class StudioInput {
       listen(app, "compositions", () => this._showSource()),
       listen(this.midi, "change", () => this._showMidi()),
       listen(this.midi, "activity", () => this._blink()),
-      listen(this.midi, "note", (event) => { if (this._isShown()) this.keyboard.playMidi(event.detail); }),
-      listen(this.midi, "sustain", (event) => this.keyboard.setSustain(event.detail.on, event.detail.timeStamp)),
+      listen(this.midi, "note", (event) => { if (this._hearsMidi()) this.keyboard.playMidi(event.detail); }),
+      listen(this.midi, "sustain", (event) => { if (this._hearsMidi()) this.keyboard.setSustain(event.detail.on, event.detail.timeStamp, "pedal"); }),
       listen(this.midi, "button", (event) => this._midiButton(event.detail)),
     ];
     this.prepare();
@@ -94,6 +94,11 @@ export class StudioInput {
 
   _isShown() {
     return this.app.state.step === 1;
+  }
+
+  /** A MIDI keyboard plays for one widget of the page: the one that was used last. */
+  _hearsMidi() {
+    return this._isShown() && this.midi.isFor(this);
   }
 
   // ------------------------------------------------------------------------------ building
@@ -233,6 +238,8 @@ export class StudioInput {
     this.recorder.addEventListener("beat", (/** @type {any} */ event) => this._showBeat(event.detail));
     this.recorder.addEventListener("notes", (/** @type {any} */ event) => this._showLive(event.detail));
     this.element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this._key(event));
+    this.element.addEventListener("focusin", () => this.midi.claim(this));
+    this.recorder.addEventListener("interrupted", () => this.record()); // somebody paused: what was played is kept
     this._showOctave();
     this._showSource();
   }
@@ -315,7 +322,7 @@ export class StudioInput {
 
   /** @param {string} name */
   _midiButton(name) {
-    if (!this._isShown()) return;
+    if (!this._hearsMidi()) return;
     if (name === "record") this.record();
     else if (name === "play") this.app.transport.toggle();
     else if (this.recorder.state !== "idle") this.record();
@@ -326,7 +333,7 @@ export class StudioInput {
     const place = h("div", { class: "dc-source-wide" });
     this.microphone?.destroy?.();
     this.microphone = new MicrophonePanel(place, {
-      sound: this.app.sound, bpm: this.app.state.settings.tempo ?? 100,
+      sound: this.app.sound, bpm: this.app.state.settings.tempo ?? 100, height: 150,
       transcribe: async (samples, rate, beat) => {
         await this.app.settle();
         const { value } = await ask(this.app.model, "transcribe", { rate, ...beat }, [samples]);
@@ -405,6 +412,8 @@ export class StudioInput {
     this.recordButton.classList.toggle("dc-recording", isOn);
     this.element.dataset.recording = state;
     this.roll.editable = !isOn;
+    this.rollPlace.inert = isOn; // to seek would shift the beat that is recorded against
+    for (const one of /** @type {NodeListOf<HTMLButtonElement>} */ (this.bar.element.querySelectorAll("[aria-label=Loop], [aria-label=Metronome]"))) one.disabled = isOn;
     this.app.say({ idle: "Recording has ended.", "count-in": "Count-in.", recording: "Recording." }[state]);
     if (state === "recording" && !this._overdub) this.roll.setGhost(null);
     this._words(isOn ? (state === "count-in" ? "Count-in: get ready." : "Recording. Press the red button or R to stop.") : null);

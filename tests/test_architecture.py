@@ -149,9 +149,7 @@ def test_nothing_is_marked_as_unfinished() -> None:
     words = re.compile("|".join([r"\bTO" + r"DO\b", r"\bFIX" + r"ME\b", "NotImplemented" + "Error"]))
     endings = (".py", ".ipynb", ".js", ".mjs", ".md")
     bundled = "deepcomposer_lab/widgets/static/assets/"  # other people's libraries, built in
-    sources = {
-        name: text for name, text in texts().items() if name.endswith(endings) and not name.startswith(bundled)
-    }
+    sources = {name: text for name, text in texts().items() if name.endswith(endings) and not name.startswith(bundled)}
     assert sources
     assert [name for name, text in sources.items() if words.search(text)] == []
 

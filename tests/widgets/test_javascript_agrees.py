@@ -14,8 +14,8 @@ import soundfile
 
 from deepcomposer_lab import sound
 from deepcomposer_lab.music.composition import Composition, Track
-from deepcomposer_lab.music.midi import read_midi
 from deepcomposer_lab.music.metre import MetreChange, TempoChange, beats_to_seconds
+from deepcomposer_lab.music.midi import read_midi
 from deepcomposer_lab.music.note import Note, pitch_name
 from deepcomposer_lab.music.plain import titled_plain
 from deepcomposer_lab.music.samples import list_sample_melodies, sample_melody

@@ -70,6 +70,8 @@ export class StudioInput {
     this._shownKey = "";
     /** @type {any[]} How each track sounds here. */
     this.mix = [];
+    /** @type {(() => void)[]} */
+    this._pictures = [];
     this.history = new History(this._snapshot());
     this.element = h("div", { class: "dc-step dc-step-input" });
     this._build();
@@ -86,7 +88,7 @@ export class StudioInput {
   }
 
   destroy() {
-    for (const stop of this._stops) stop();
+    for (const stop of [...this._stops, ...this._pictures]) stop();
     this.recorder.destroy();
     this.keyboard.destroy();
     this.roll.destroy();
@@ -136,7 +138,7 @@ export class StudioInput {
     this._buildFooter();
     this.element.append(
       h("div", { class: "dc-tabs-row" }, this.tabs, this.hint), this.panel, this.bar.element,
-      h("div", { class: "dc-roll-row" }, this.gutter, this.rollPlace), this.keysRow, this.footer);
+      h("div", { class: "dc-roll-row dc-grows" }, this.gutter, this.rollPlace), this.keysRow, this.footer);
     this._listenToParts();
   }
 
@@ -370,9 +372,11 @@ export class StudioInput {
 
   _earlier() {
     const list = this.app.compositions;
+    for (const destroy of this._pictures.splice(0)) destroy();
     if (!list.length) return h("p", { class: "dc-source-words" }, "No composition yet. Each technique keeps what it makes here, by itself.");
     return h("div", { class: "dc-samples", role: "group", "aria-label": "Earlier compositions" }, ...list.slice(0, 24).map((/** @type {any} */ one) => {
-      const { canvas } = thumbnail(one.picture, 120, 28);
+      const { canvas, destroy } = thumbnail(one.picture, 28);
+      this._pictures.push(destroy);
       return h("button", {
         type: "button", class: "dc-chip", "aria-pressed": String(one.id === this.app.state.input_id),
         onclick: () => this._ask("use", { id: one.id }, `composition ${one.title}`),
@@ -604,7 +608,7 @@ export class StudioInput {
     const end = endOf(shown), bars = barsOf(shown, end).filter((bar) => bar.number > 0 && bar.start < end - 1e-6).length;
     const trim = settings.trim ?? [0, this.roll.length];
     if (JSON.stringify(this.roll.trim) !== JSON.stringify(trim)) this.roll.setTrim(trim);
-    this.trimShown.textContent = settings.trim ? `beats ${+(trim[0] + 1).toFixed(2)} to ${+trim[1].toFixed(2)}` : `all ${counted(bars, "bar")}`;
+    this.trimShown.textContent = count === 0 ? "no notes yet" : settings.trim ? `beats ${+(trim[0] + 1).toFixed(2)} to ${+trim[1].toFixed(2)}` : `all ${counted(bars, "bar")}`;
     this.trimReset.hidden = !settings.trim;
     this.empty.hidden = count > 0 || this.recorder.state !== "idle";
     if (!this.empty.hidden && !this.empty.children.length) this._fillEmpty();
@@ -618,9 +622,11 @@ export class StudioInput {
   }
 
   _fillEmpty() {
-    this.empty.append(h("b", {}, "No melody yet"), h("p", {}, "Press record and play, draw notes here, or start from a sample."),
-      h("div", { class: "dc-row" }, button({ label: "Record", text: "Record", icon: "record", onclick: () => this.record() }),
-        button({ label: "Start from Ode to Joy", text: "Ode to Joy", icon: "note", onclick: () => this._ask("sample", { name: "ode_to_joy" }, "sample") })));
+    const record = button({ label: "Record", text: "Record", icon: "record", onclick: () => this.record() });
+    record.classList.add("dc-record");
+    this.empty.append(h("div", { class: "dc-empty-card" }, h("b", {}, "No melody yet"), h("p", {}, "Press record and play, draw notes here, or start from a sample."),
+      h("div", { class: "dc-row" }, record,
+        button({ label: "Start from Ode to Joy", text: "Ode to Joy", icon: "note", onclick: () => this._ask("sample", { name: "ode_to_joy" }, "sample") }))));
   }
 }
 

@@ -70,7 +70,7 @@ export class StudioTechnique {
     this.go = button({ label: "Compose", text: "Compose", kind: "primary", onclick: () => this.compose() });
     this.hint = h("span", { class: "dc-hint" });
     this.element.append(cardPatterns(), h("h2", { class: "dc-question" }, "What should happen to your melody?"), this.cards,
-      h("div", { class: "dc-technique-row" }, this.settings, this.runPanel),
+      h("div", { class: "dc-technique-row dc-grows" }, this.settings, this.runPanel),
       h("div", { class: "dc-footer" }, this.back, h("div", { class: "dc-spread dc-row" }, this.hint, this.cancel, this.go)));
   }
 
@@ -109,7 +109,8 @@ export class StudioTechnique {
   _showCatalogue() {
     const { techniques } = this.app.catalogue;
     if (!techniques.length) {
-      this.cards.replaceChildren(h("p", { class: "dc-source-words" }, "The techniques are being loaded …"));
+      this.cards.replaceChildren(h("p", { class: "dc-source-words dc-loading", role: "status" }, h("i", { class: "dc-spinner", "aria-hidden": "true" }), "The techniques are being loaded. This takes some seconds the first time."));
+      this.settings.replaceChildren(h("p", { class: "dc-hint" }, "The parameters come with them."));
       return;
     }
     this.tiles = techniques.map((/** @type {any} */ technique) => h("button", {
@@ -119,7 +120,7 @@ export class StudioTechnique {
     h("div", { class: "dc-card-words" }, h("i", { class: "dc-radio", "aria-hidden": "true" }),
       h("div", { class: "dc-card-text" }, h("div", { class: "dc-card-title" }, h("b", {}, technique.verb), h("span", { class: "dc-card-name" }, technique.label)),
         h("div", { class: "dc-card-sentence" }, technique.sentence),
-        h("div", { class: "dc-hint" }, technique.models.length ? learnt(technique) : "Its model is not here: `deepcomposer-lab doctor` says how to get it.")))));
+        h("div", { class: "dc-hint" }, ...(technique.models.length ? [learnt(technique)] : worded("Its model is not here: `deepcomposer-lab doctor` says how to get it.")))))));
     this.cards.replaceChildren(...this.tiles);
     this.cards.onkeydown = (/** @type {KeyboardEvent} */ event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -284,8 +285,9 @@ export class StudioTechnique {
       ? told ? `${unit} ${told.done} of ${told.total}${left ? `, about ${Math.max(1, Math.round(left))} s left` : ""}` : "This takes a moment the first time."
       : run.state === "idle" ? `${counted(notes, "note")} go in.` : run.state === "failed" ? "" : run.words;
     this.counts.replaceChildren(...(told ? [mark("dc-added-mark"), h("b", {}, `+${told.added}`), " added ", ...(told.removed ? [mark("dc-removed-mark"), h("b", {}, `−${told.removed}`), " removed"] : [])] : []));
-    this.news.textContent = running ? told?.words ?? "" : "";
-    this.news.hidden = !this.news.textContent;
+    const words = running ? told?.words ?? "" : "";
+    this.news.replaceChildren(icon(words.startsWith("Just removed") ? "minus" : "plus"), words);
+    this.news.hidden = !words;
     this.trouble.hidden = run.state !== "failed";
     if (run.state === "failed") this.trouble.replaceChildren(icon("warning"), h("span", {}, ...worded(run.error ?? "Nobody knows why.")));
     this.element.dataset.run = run.state;

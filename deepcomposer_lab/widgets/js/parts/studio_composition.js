@@ -87,7 +87,7 @@ export class StudioComposition {
     this.redoButton = button({ label: "Redo", icon: "redo", kind: "ghost", title: "Redo (Ctrl+Y)", onclick: () => this.roll.redo() });
     this.bar = transportBar({
       transport: app.transport, primary: true, metronome: false,
-      after: [this.sides.element, this.changes.element, h("span", { class: "dc-spread" }), this.undoButton, this.redoButton, this.views.element],
+      after: [this.sides.element, this.changes.element, h("div", { class: "dc-bar-end dc-spread" }, this.undoButton, this.redoButton, this.views.element)],
     });
     this.bar.element.classList.add("dc-bar");
     this.beforeWords = h("span", { class: "dc-hint dc-strip-words" });
@@ -146,12 +146,18 @@ export class StudioComposition {
   }
 
   _follow() {
-    const { result_id: id, saved_at } = this.app.state;
+    const { result_id: id } = this.app.state;
     this.none.hidden = id !== null;
     this.body.hidden = id === null;
-    this.saved.textContent = this.isEdited ? "Edited by hand, not kept yet." : this.opened ? `Saved by itself, ${ago(this._entry?.created ?? saved_at)}` : "";
+    this.update();
     if (id === null) { this.opened = null; return; }
     if (!this._opening && this.opened?.id !== id && this._failed !== id) this.open(id);
+  }
+
+  /** What is kept, and since when. */
+  update() {
+    const { saved_at } = this.app.state;
+    this.saved.textContent = this.isEdited ? "Edited by hand, not kept yet." : this.opened ? `Saved by itself, ${ago(this._entry?.created ?? saved_at)}` : "";
   }
 
   get _entry() {

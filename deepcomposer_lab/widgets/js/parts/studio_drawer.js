@@ -64,10 +64,18 @@ export class StudioDrawer {
     const picture = thumbnail(one.picture, 38);
     const element = h("li", { class: "dc-drawer-row", "data-id": one.id },
       h("div", { class: "dc-row" }, name, h("span", { class: "dc-spread" }, more)), menu,
-      h("div", { class: "dc-hint" }, `${one.how}, ${ago(one.created)} · ${one.seconds >= 60 ? `${Math.floor(one.seconds / 60)} min ` : ""}${Math.round(one.seconds % 60)} s`),
+      h("div", { class: "dc-hint dc-drawer-how" }, about(one)),
       h("div", { class: "dc-row dc-drawer-picture" }, play, picture.canvas));
     this.rows.set(one.id, { key, element, picture });
     return element;
+  }
+
+  /** Say again how long ago each was made. */
+  tell() {
+    for (const one of this.app.compositions) {
+      const how = this.rows.get(one.id)?.element.querySelector(".dc-drawer-how");
+      if (how) how.textContent = about(one);
+    }
   }
 
   /** @param {HTMLElement} menu @param {HTMLElement} more @param {boolean} opens */
@@ -156,6 +164,11 @@ export class StudioDrawer {
     if (answer) this.app.toast(`Deleted “${one.title}”.`, { action: "Undo", onaction: () => this.app.ask("restore", { id: one.id }) });
     this.search.focus();
   }
+}
+
+/** How a composition came to be, when, and how long it is. @param {any} one */
+function about({ how, created, seconds }) {
+  return `${how}, ${ago(created)} · ${seconds >= 60 ? `${Math.floor(seconds / 60)} min ` : ""}${Math.round(seconds % 60)} s`;
 }
 
 /** @param {string} text @param {() => void} act */

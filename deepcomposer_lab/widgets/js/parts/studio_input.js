@@ -1,7 +1,7 @@
 // Step 1, the input track: where it comes from, how it was played, and what is done to its timing and pitch.
 import { History } from "../lib/history.js";
 import { ask } from "../lib/kernel.js";
-import { barsOf, emptyPiece, endOf, pitchName } from "../lib/piece.js";
+import { emptyPiece, pitchName } from "../lib/piece.js";
 import { writeMidi } from "../lib/midi_file.js";
 import { pageMidi } from "../lib/web_midi.js";
 import { button, download, h, icon, select, setPressed, slider, stepper, switchControl } from "./dom.js";
@@ -162,9 +162,12 @@ export class StudioInput {
       label: "Pitch, semitones", value: state.pitch, minimum: limits.pitch[0], maximum: limits.pitch[1], onchange: (value) => this._change({ pitch: value }),
     });
     this.countIn = button({
-      label: "Count-in of one bar", text: "Count-in", pressed: true,
+      label: "Count-in of one bar", text: "Count-in", pressed: true, title: "One bar of clicks before a recording begins",
       onclick: () => { this.recorder.countIn = this.recorder.countIn ? 0 : 1; setPressed(this.countIn, this.recorder.countIn > 0); },
     });
+    this.figures = h("span", { class: "dc-vk-figures", "aria-hidden": "true" });
+    this.countIn.prepend(this.figures);
+    this._figures(0, 4);
     this.overdub = button({
       label: "Overdub", text: "Overdub", pressed: false, title: "Record onto what is there, instead of anew",
       onclick: () => setPressed(this.overdub, this.overdub.getAttribute("aria-pressed") !== "true"),
@@ -413,6 +416,7 @@ export class StudioInput {
 
   _showRecorder() {
     const { state } = this.recorder, isOn = state !== "idle";
+    if (state !== "count-in") this._figures(0, this.figures.children.length);
     this.recordButton.setAttribute("aria-label", isOn ? "Stop recording" : "Record");
     this.recordButton.title = isOn ? "Stop recording (R)" : "Record (R)";
     this.recordButton.classList.toggle("dc-recording", isOn);
@@ -428,6 +432,12 @@ export class StudioInput {
   /** @param {{count: number, of: number}} beat */
   _showBeat({ count, of }) {
     this._words(`Count-in: ${count} of ${of}`);
+    this._figures(count, of);
+  }
+
+  /** The beats of the count-in on its button, the one that sounds marked. @param {number} count @param {number} of */
+  _figures(count, of) {
+    this.figures.replaceChildren(...Array.from({ length: of }, (_, index) => h("i", { class: index === count - 1 ? "dc-on" : null }, String(index + 1))));
   }
 
   /** @param {any[]} rows */
@@ -605,7 +615,7 @@ export class StudioInput {
     this.undoButton.disabled = !this.history.canUndo;
     this.redoButton.disabled = !this.history.canRedo;
     const shown = this.shown ?? input, count = shown.tracks.reduce((/** @type {number} */ sum, /** @type {any} */ track) => sum + track.notes.length, 0);
-    const end = endOf(shown), bars = barsOf(shown, end).filter((bar) => bar.number > 0 && bar.start < end - 1e-6).length;
+    const { bars } = this.app;
     const trim = settings.trim ?? [0, this.roll.length];
     if (JSON.stringify(this.roll.trim) !== JSON.stringify(trim)) this.roll.setTrim(trim);
     this.trimShown.textContent = count === 0 ? "no notes yet" : settings.trim ? `beats ${+(trim[0] + 1).toFixed(2)} to ${+trim[1].toFixed(2)}` : `all ${counted(bars, "bar")}`;

@@ -86,6 +86,7 @@ export class StudioTechnique {
 
   /** The step comes to the front. */
   async enter() {
+    this._showTimes();
     if (this.app.isRunning) return;
     this.app.ask("refresh"); // a model that was trained meanwhile
     await this.app.settle();
@@ -120,7 +121,7 @@ export class StudioTechnique {
     h("div", { class: "dc-card-words" }, h("i", { class: "dc-radio", "aria-hidden": "true" }),
       h("div", { class: "dc-card-text" }, h("div", { class: "dc-card-title" }, h("b", {}, technique.verb), h("span", { class: "dc-card-name" }, technique.label)),
         h("div", { class: "dc-card-sentence" }, technique.sentence),
-        h("div", { class: "dc-hint" }, ...(technique.models.length ? [learnt(technique)] : worded("Its model is not here: `deepcomposer-lab doctor` says how to get it.")))))));
+        h("div", { class: "dc-hint dc-card-learnt" }, ...(technique.models.length ? [learnt(technique, this.app.secondsOf(technique.name))] : worded("Its model is not here: `deepcomposer-lab doctor` says how to get it.")))))));
     this.cards.replaceChildren(...this.tiles);
     this.cards.onkeydown = (/** @type {KeyboardEvent} */ event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -133,6 +134,13 @@ export class StudioTechnique {
     };
     this._settingsKey = "";
     this.update();
+  }
+
+  _showTimes() {
+    for (const technique of this.app.catalogue.techniques.filter((/** @type {any} */ one) => one.models.length)) {
+      const tile = this.tiles?.find((/** @type {any} */ one) => one.dataset.technique === technique.name);
+      if (tile) tile.querySelector(".dc-card-learnt").textContent = learnt(technique, this.app.secondsOf(technique.name));
+    }
   }
 
   /** @param {string} name */
@@ -301,9 +309,10 @@ function newTrack(piece) {
   return piece.tracks.push({ name: "New notes", program: piece.tracks[0]?.program ?? 0, is_drum: false, notes: [] }) - 1;
 }
 
-/** @param {any} technique */
-function learnt(technique) {
-  return technique.name === "gan" ? `Genres: ${technique.learnt_from}.` : `Learnt from ${technique.learnt_from}.`;
+/** @param {any} technique @param {number | null} seconds */
+function learnt(technique, seconds) {
+  const from = technique.name === "gan" ? `Genres: ${technique.learnt_from}.` : `Learnt from ${technique.learnt_from}.`;
+  return seconds ? `${from} Took ${seconds} s here the last time.` : from;
 }
 
 /** @param {string} name */

@@ -636,6 +636,7 @@ def _fresh(piece: Composition | None) -> dict[str, Any]:
         "settings": {**deepcopy(_SETTINGS), "tempo": _bpm(chosen)},
         "technique": {"name": "ar-cnn", "algorithm": None, "model": None, "parameters": {}, "seed": None},
         "result_id": None,
+        "edits": None,  # of a composition, by hand, not kept yet: {"id", "piece"}
         "saved_at": None,
     }
 

@@ -2,7 +2,7 @@
 import { PianoRollView } from "./piano_roll.js";
 import { button, h, icon, select, setPressed, slider, switchControl } from "./dom.js";
 import { cardPicture, cardPatterns } from "./studio_cards.js";
-import { counted } from "./studio_app.js";
+import { counted, worded } from "./studio_app.js";
 import { listen } from "./studio_input.js";
 
 /** @typedef {import("./studio_app.js").StudioApp} StudioApp */
@@ -33,6 +33,8 @@ export class StudioTechnique {
     /** @type {Piece} */
     this.before = app.state.input;
     this.number = -1;
+    /** @type {any[]} How each track sounds here. */
+    this.mix = [];
     this._build();
     this._stops = [
       listen(app, "state", () => this.update()), listen(app, "catalogue", () => this._showCatalogue()),
@@ -70,9 +72,16 @@ export class StudioTechnique {
     this.element.append(cardPatterns(), h("h2", { class: "dc-question" }, "What should happen to your melody?"), this.cards,
       h("div", { class: "dc-technique-row" }, this.settings, this.runPanel),
       h("div", { class: "dc-footer" }, this.back, h("div", { class: "dc-spread dc-row" }, this.hint, this.cancel, this.go)));
-    this.element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "Escape" && app.isRunning) { event.preventDefault(); app.ask("cancel"); }
-    });
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.defaultPrevented) return;
+    if (event.key === "Escape" && this.app.isRunning) this.app.ask("cancel");
+    else if (event.key === " " && !target.matches("button, input, select")) this.app.transport.toggle();
+    else return;
+    event.preventDefault();
   }
 
   /** The step comes to the front. */
@@ -92,7 +101,7 @@ export class StudioTechnique {
     this.live = piece;
     this.roll.setBefore(null);
     this.roll.setPiece(piece);
-    if (this.app.state.step === 2) this.app.transport.setPiece(piece);
+    if (this.app.state.step === 2) this.app.hear(this, piece);
   }
 
   // ------------------------------------------------------------------------------ what can be chosen
@@ -273,12 +282,12 @@ export class StudioTechnique {
     const left = told?.seconds_left;
     this.runWords.textContent = running
       ? told ? `${unit} ${told.done} of ${told.total}${left ? `, about ${Math.max(1, Math.round(left))} s left` : ""}` : "This takes a moment the first time."
-      : run.state === "idle" ? `${counted(notes, "note")} go in.` : run.words;
+      : run.state === "idle" ? `${counted(notes, "note")} go in.` : run.state === "failed" ? "" : run.words;
     this.counts.replaceChildren(...(told ? [mark("dc-added-mark"), h("b", {}, `+${told.added}`), " added ", ...(told.removed ? [mark("dc-removed-mark"), h("b", {}, `−${told.removed}`), " removed"] : [])] : []));
     this.news.textContent = running ? told?.words ?? "" : "";
     this.news.hidden = !this.news.textContent;
     this.trouble.hidden = run.state !== "failed";
-    if (run.state === "failed") this.trouble.replaceChildren(icon("warning"), h("span", {}, run.error ?? "It did not work."));
+    if (run.state === "failed") this.trouble.replaceChildren(icon("warning"), h("span", {}, ...worded(run.error ?? "Nobody knows why.")));
     this.element.dataset.run = run.state;
   }
 }

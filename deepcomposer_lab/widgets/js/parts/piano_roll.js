@@ -793,6 +793,7 @@ export class PianoRollView extends EventTarget {
     if (right < view.width) pen.fillRect(right, this.ruler, view.width - right, bottom - this.ruler);
     pen.globalAlpha = 1;
     for (const x of [xOf(view, from), xOf(view, to)]) {
+      if (x < this.left - EDGE || x > view.width + EDGE) continue; // scrolled away
       const at = Math.max(this.left, Math.min(view.width - 3, x));
       pen.fillStyle = colours["ink-2"];
       pen.fillRect(at - 1, this.ruler, 2, bottom - this.ruler);
@@ -894,7 +895,7 @@ export class PianoRollView extends EventTarget {
   _trimAt(x, y) {
     if (!this.trim || !this._trimChanged || y < this.ruler || y > this.height - this.lane) return -1;
     const bottom = this.height - this.lane;
-    return this.trim.findIndex((beat) => Math.abs(Math.min(xOf(this.view, beat), this.view.width - 3) - x) <= (y > bottom - 26 ? 9 : 4));
+    return this.trim.findIndex((beat) => xOf(this.view, beat) <= this.view.width + EDGE && Math.abs(Math.min(xOf(this.view, beat), this.view.width - 3) - x) <= (y > bottom - 26 ? 9 : 4));
   }
 
   /** @param {number} x @param {number} y @param {PointerEvent} event */

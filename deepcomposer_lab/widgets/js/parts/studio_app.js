@@ -7,6 +7,7 @@ import { button, h, liveRegion } from "./dom.js";
 /** @typedef {import("../lib/piece.js").Piece} Piece */
 
 const PATIENCE = 150; // ms before changes go to the kernel
+const KERNEL_PATIENCE = 8000; // ms before somebody is told that an answer is late
 const TOAST = 8000; // ms
 const TIMES = "deepcomposer_lab.seconds."; // this browser's store
 
@@ -104,12 +105,17 @@ export class StudioApp extends EventTarget {
    * @returns {Promise<any>}
    */
   async ask(what, values = {}, buffers = []) {
+    const patience = setTimeout(() => {
+      this.toast("The kernel has not answered yet. It may be busy with another cell; where it was restarted, run the studio's cell again: the draft comes back.");
+    }, KERNEL_PATIENCE);
     try {
       const { value, buffers: data } = await ask(this.model, what, values, buffers);
       return data.length ? { ...value, data } : value;
     } catch (error) {
       this.toast(error instanceof Refusal ? error.message : `That did not work: ${/** @type {Error} */ (error).message}`, { isTrouble: true });
       return null;
+    } finally {
+      clearTimeout(patience);
     }
   }
 
@@ -127,9 +133,10 @@ export class StudioApp extends EventTarget {
   _time() {
     const { number, state, technique } = this.run;
     if (state === "loading") this._run = { number, began: performance.now() };
-    if (state !== "done" || this._run?.number !== number) return;
+    const run = this._run;
+    if (state !== "done" || !run || run.number !== number) return;
     try {
-      localStorage.setItem(`${TIMES}${technique}`, String(Math.max(1, Math.round((performance.now() - this._run.began) / 1000))));
+      localStorage.setItem(`${TIMES}${technique}`, String(Math.max(1, Math.round((performance.now() - run.began) / 1000))));
     } catch { /* a browser that keeps nothing */ }
     this._run = null;
   }

@@ -299,7 +299,7 @@ export class StudioInput {
   _samples() {
     return h("div", { class: "dc-samples", role: "group", "aria-label": "Sample melodies" },
       ...this.app.catalogue.samples.map((/** @type {any} */ sample) => h("button", {
-        type: "button", class: "dc-chip", "aria-pressed": String(sample.title === this.app.state.input.title), "data-sample": sample.title,
+        type: "button", class: "dc-chip", "aria-pressed": String(sample.title === this.app.state.input.title), "data-sample": sample.title, title: sample.title,
         onclick: () => this._ask("sample", { name: sample.name }, `sample ${sample.title}`),
       }, h("b", {}, sample.title), h("span", { class: "dc-hint" }, `${counted(sample.bars, "bar")} of ${sample.metre}`))));
   }
@@ -437,7 +437,7 @@ export class StudioInput {
 
   /** The beats of the count-in on its button, the one that sounds marked. @param {number} count @param {number} of */
   _figures(count, of) {
-    this.figures.replaceChildren(...Array.from({ length: of }, (_, index) => h("i", { class: index === count - 1 ? "dc-on" : null }, String(index + 1))));
+    this.figures.replaceChildren(...Array.from({ length: of }, (_, index) => h("i", { class: index === count - 1 ? "dc-on" : null, "data-beat": index + 1 })));
   }
 
   /** @param {any[]} rows */

@@ -29,9 +29,9 @@ function render({ model, el }) {
   const steps = STEPS.map((name, index) => h("button", {
     type: "button", class: "dc-step-tab", onclick: () => app.go(/** @type {1 | 2 | 3} */ (index + 1)),
   }, h("i", { class: "dc-step-number", "aria-hidden": "true" }, String(index + 1)), h("span", {}, h("b", {}, name), h("span", { class: "dc-hint dc-step-value" }))));
-  const library = button({ label: "Compositions", text: "Compositions", icon: "list", pressed: false, onclick: () => showDrawer(drawer.element.hidden) });
+  const library = button({ label: "Compositions", text: "", icon: "list", pressed: false, "aria-label": null, onclick: () => showDrawer(drawer.element.hidden) });
   const count = h("span", { class: "dc-count" });
-  library.append(count);
+  library.append(h("span", { class: "dc-library-word" }, "Compositions "), count);
   const full = button({ label: "Full screen", icon: "full", kind: "ghost", onclick: () => {
     if (document.fullscreenElement) document.exitFullscreen(); else outer.requestFullscreen?.();
   } });
@@ -41,7 +41,7 @@ function render({ model, el }) {
   const header = h("header", { class: "dc-header" },
     h("div", { class: "dc-brand" }, brand(), h("div", {}, h("b", {}, "Music studio"), h("span", { class: "dc-hint" }, "DeepComposer Lab"))),
     h("nav", { class: "dc-steps", "aria-label": "Steps" }, ...steps.flatMap((step, index) => index ? [h("i", { class: "dc-step-line", "aria-hidden": "true" }), step] : [step])),
-    h("div", { class: "dc-row dc-spread" }, library, full, button({ label: "Help and keys", icon: "help", kind: "ghost", onclick: () => help.showModal() })));
+    h("div", { class: "dc-row dc-spread dc-header-end" }, library, full, button({ label: "Help and keys", icon: "help", kind: "ghost", onclick: () => help.showModal() })));
   const stage = h("div", { class: "dc-stage" }, h("main", { class: "dc-main" }, ...pages.map((page) => page.element)), drawer.element);
   frame.append(header, sound.element, stage, help, h("div", { class: "dc-toasts-place" }, app.toasts));
 

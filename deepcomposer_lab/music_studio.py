@@ -88,7 +88,8 @@ class MusicStudio:
 
     def __init__(self, music: Melody | Composition | None = None, technique: str | None = None) -> None:
         piece = None if music is None else as_composition(music)
-        draft = library.open_draft() if piece is None else None
+        self._home = library.library_directory()  # a draft goes where it was found, whatever is set meanwhile
+        draft = library.open_draft(self._home) if piece is None else None
         self._lock = threading.RLock()
         self._worker: threading.Thread | None = None
         self._cancelled = threading.Event()
@@ -203,7 +204,7 @@ class MusicStudio:
             self._timer = None
             state = self.widget.state
         try:
-            library.save_draft(state)
+            library.save_draft(state, self._home)
         except OSError:
             return  # a folder that refuses costs the draft, and is told when a composition is saved
         with self._lock:

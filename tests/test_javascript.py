@@ -1,17 +1,11 @@
 """The widgets' JavaScript and style sheets: pure parts, types, what is built from what, its size, what it may fetch."""
 
-import importlib.util
-import os
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
+import node
 import pytest
+from node import ROOT, SOURCES
 
-ROOT = Path(__file__).parents[1]
-SOURCES = ROOT / "deepcomposer_lab" / "widgets" / "js"
 STATIC = ROOT / "deepcomposer_lab" / "widgets" / "static"
 ASSETS = STATIC / "assets"
 MOST_BYTES = 1_500_000  # of all widgets together with the synthesiser, as they lie on disk
@@ -24,26 +18,6 @@ NAMES_NOT_ADDRESSES = (
 )
 FOREIGN_CLASSES = ("jp-", "jupyter-", "widget-", "lm-", "js-plotly", "slider", "noUi-", "plotly", "main-svg", "modebar")
 """Classes of JupyterLab's, ipywidgets' and plotly's parts, which a widget may dress where they stand inside it."""
-
-
-@pytest.fixture(scope="module")
-def node():
-    """Return what runs a command of Node in the sources' folder, and gives its status with all that it printed."""
-    specification = importlib.util.spec_from_file_location("lab", ROOT / "lab.py")
-    lab = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(lab)
-    found = lab.find_node(sys.executable)
-    if found is None or not (SOURCES / "node_modules").is_dir():
-        pytest.fail("Node or the packages in widgets/js are missing: `make test` installs them, or says how.")
-    folders = [str(SOURCES / "node_modules" / ".bin"), os.path.dirname(found[0]), os.environ.get("PATH", "")]
-    surroundings = {**os.environ, "PATH": os.pathsep.join(folders)}
-
-    def run(program, *arguments):
-        command = [shutil.which(program, path=surroundings["PATH"]), *map(str, arguments)]
-        result = subprocess.run(command, cwd=SOURCES, env=surroundings, capture_output=True, text=True, timeout=300)
-        return result.returncode, result.stdout + result.stderr
-
-    return run
 
 
 def built():
@@ -73,19 +47,19 @@ def selectors(sheet):
 
 
 class TestSources:
-    def test_the_pure_parts_keep_their_promises(self, node):
+    def test_the_pure_parts_keep_their_promises(self):
         files = sorted((ROOT / "tests" / "js").glob("*.test.mjs"))
         assert files
-        status, printed = node("node", "--test", *files)
-        assert status == 0, printed
+        result = node.run("node", "--test", *files)
+        assert result.returncode == 0, result.stdout + result.stderr
 
-    def test_the_types_agree(self, node):
-        status, printed = node("tsc", "--noEmit")
-        assert status == 0, printed
+    def test_the_types_agree(self):
+        result = node.run("tsc", "--noEmit")
+        assert result.returncode == 0, result.stdout + result.stderr
 
-    def test_what_is_built_is_what_the_sources_say(self, node):
-        status, printed = node("node", "build.mjs", "--check")
-        assert status == 0, printed
+    def test_what_is_built_is_what_the_sources_say(self):
+        result = node.run("node", "build.mjs", "--check")
+        assert result.returncode == 0, result.stdout + result.stderr
 
     def test_what_is_not_ours_is_listed_with_its_licence(self):
         """LICENSES.txt is built with the files, from what each holds; here the page for people is held against it."""

@@ -482,7 +482,9 @@ def _heard(pieces: Sequence[_Piece], curve: _Curve) -> tuple[list[HeardNote], fl
     velocities = np.clip(np.rint(84 + 2 * (loud - np.median(loud))), 30, 120)
     whole = np.rint(pitches - offsets)
     heard = [
-        HeardNote(first * curve.step, int(np.clip(pitch, 0, 127)), (last - first) * curve.step, int(velocity))
+        HeardNote(
+            float(first * curve.step), int(np.clip(pitch, 0, 127)), float((last - first) * curve.step), int(velocity)
+        )
         for (first, last), pitch, velocity in zip(pieces, whole, velocities, strict=True)
     ]
     return heard, float(np.average(offsets, weights=lengths)) * 100

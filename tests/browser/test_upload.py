@@ -44,9 +44,8 @@ def test_files_come_by_button_and_by_drop(server, page, tmp_path):
 
     ode = dc.sample_melody("ode_to_joy")
     dc.write_midi(ode, tmp_path / "ode.mid")
-    page.get_by_role("button", name="Choose a file").focus()
     with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Choose a file").press("Enter")
     chooser.value.set_files(tmp_path / "ode.mid")
     page.wait_for_selector(".dc-upload-result:not([hidden])", timeout=60_000)
     assert page.locator(".dc-upload-title").inner_text() == "Ode to Joy"

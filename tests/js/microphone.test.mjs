@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cannotAsk, clock, levelWord, meterShare, troubleWords } from "../../deepcomposer_lab/widgets/js/lib/microphone_words.js";
 import { pitchOf } from "../../deepcomposer_lab/widgets/js/lib/pitch_now.js";
-import { joined, levelOf, resample, resampledLength, resampleInSlices, toFloat32, toInt16 } from "../../deepcomposer_lab/widgets/js/lib/resample.js";
+import { bridged, joined, levelOf, resample, resampledLength, resampleInSlices, toFloat32, toInt16 } from "../../deepcomposer_lab/widgets/js/lib/resample.js";
 import { curvePath, nameNow, notesInSeconds, notesInWords, rowsOf, secondLines } from "../../deepcomposer_lab/widgets/js/lib/sung.js";
 import { extraFiles, fileProblem } from "../../deepcomposer_lab/widgets/js/lib/upload_words.js";
 
@@ -41,6 +41,23 @@ test("sixteen bits hold full scale and cut what is beyond", () => {
   assert.deepEqual([...toInt16(Float32Array.of(0, 1, -1, 3, -3, 0.5))], [0, 32767, -32767, 32767, -32767, 16384]);
   assert.ok(Math.abs(toFloat32(Int16Array.of(16384))[0] - 0.5) < 1e-4);
   assert.deepEqual(joined([Float32Array.of(1), new Float32Array(0), Float32Array.of(2, 3)]), Float32Array.of(1, 2, 3));
+});
+
+test("gaps that a busy computer leaves are bridged at the same level, and real silence stays", () => {
+  const rate = 48000, whole = tone(220, rate, 0.5).map((sample) => sample + 1e-9), broken = whole.slice();
+  for (const at of [0.1, 0.125, 0.3]) broken.fill(0, at * rate, at * rate + 480); // 10 ms each
+  const mended = bridged(broken, rate);
+  for (const at of [0.1, 0.125, 0.3]) {
+    const inside = mended.subarray(at * rate, at * rate + 480);
+    assert.ok(Math.abs(20 * Math.log10(rms(inside) / rms(whole))) < 3, `${20 * Math.log10(rms(inside) / rms(whole))} dB`);
+    assert.ok(Math.abs(mended[at * rate] - mended[at * rate - 1]) < 0.05); // no click
+    assert.ok(Math.abs(mended[at * rate + 479] - mended[at * rate + 480]) < 0.05);
+  }
+  assert.deepEqual(mended.subarray(0, 4800), broken.subarray(0, 4800));
+  const paused = whole.slice();
+  paused.fill(0, 0.2 * rate, 0.3 * rate); // a tenth of a second is a pause
+  assert.equal(bridged(paused, rate), paused);
+  assert.equal(bridged(new Float32Array(1000), rate).length, 1000);
 });
 
 test("a level is a mean square, and clipping is told", () => {

@@ -84,6 +84,33 @@ export function joined(chunks) {
   return out;
 }
 
+/**
+ * A recording with its gaps bridged. A busy computer loses blocks of some milliseconds, which arrive as exact zeros, as
+ * no microphone gives them; heard as pauses, they would cut notes in two. Each is filled with the sound before and after
+ * it, mirrored, the one fading into the other.
+ * @param {Float32Array} samples @param {number} rate
+ */
+export function bridged(samples, rate) {
+  const shortest = Math.round(0.002 * rate), longest = Math.round(0.06 * rate);
+  /** @type {Float32Array | null} */
+  let out = null;
+  for (let start = 0; start < samples.length; start++) {
+    if (samples[start] !== 0) continue;
+    let end = start;
+    while (end < samples.length && samples[end] === 0) end++;
+    const length = end - start;
+    if (length >= shortest && length <= longest && start >= length && end + length <= samples.length) {
+      out ??= samples.slice();
+      for (let index = 0; index < length; index++) {
+        const share = (index + 1) / (length + 1);
+        out[start + index] = samples[start - 1 - index] * Math.cos((share * Math.PI) / 2) + samples[2 * end - 1 - start - index] * Math.sin((share * Math.PI) / 2);
+      }
+    }
+    start = end;
+  }
+  return out ?? samples;
+}
+
 /** How loud, in dB below full scale (−100 … 0), by the mean square; and whether a sample reached full scale. @param {Float32Array} samples */
 export function levelOf(samples) {
   let sum = 0, peak = 0;

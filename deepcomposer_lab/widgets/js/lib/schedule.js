@@ -54,6 +54,8 @@ export function clickBeats(numerator, denominator) {
   return denominator === 8 && numerator > 3 && numerator % 3 === 0 ? 1.5 : 4 / denominator;
 }
 
+const MOMENT = 1e-9; // s: less than this is rounding
+
 /** Where a piece stands at each moment of the audio clock, from the moment it was started; with a loop, lap after lap. */
 export class Timeline {
   /**
@@ -89,14 +91,16 @@ export class Timeline {
     const found = [];
     let elapsed = Math.max(0, from - this.time);
     const until = to - this.time;
-    while (elapsed < until - 1e-9) {
-      const inFirst = elapsed < this.first - 1e-9;
-      const laps = inFirst || !this.loop ? 0 : Math.floor((elapsed - this.first + 1e-9) / this.lap);
+    while (elapsed < until - MOMENT) {
+      const inFirst = elapsed < this.first - MOMENT;
+      const laps = inFirst || !this.loop ? 0 : Math.floor((elapsed - this.first + MOMENT) / this.lap);
       const lapEnd = inFirst || !this.loop ? this.first : this.first + (laps + 1) * this.lap;
       const lapStart = inFirst || !this.loop ? 0 : this.first + laps * this.lap;
       const base = inFirst || !this.loop ? this.from : secondsAt(this.piece, this.loop[0]);
       const stop = Math.min(until, lapEnd);
-      const start = beatAt(this.piece, base + elapsed - lapStart);
+      // To seconds and back may give a hair more than the beat it was, and the note on that beat would be passed over.
+      const isStart = elapsed - lapStart <= MOMENT;
+      const start = isStart ? (inFirst || !this.loop ? this.beat : this.loop[0]) : beatAt(this.piece, base + elapsed - lapStart);
       const end = stop === lapEnd && this.loop ? this.loop[1] : beatAt(this.piece, base + stop - lapStart);
       found.push({ start, end, time: this.time + elapsed, last: this.loop ? this.loop[1] : Infinity });
       elapsed = stop;

@@ -4,7 +4,7 @@ import { cannotAsk, clock, levelWord, meterShare, troubleWords } from "../lib/mi
 import { endOf, secondsAt } from "../lib/piece.js";
 import { pitchOf } from "../lib/pitch_now.js";
 import { notesInSeconds } from "../lib/sung.js";
-import { joined, levelOf, resampleInSlices, toFloat32, toInt16 } from "../lib/resample.js";
+import { bridged, joined, levelOf, resampleInSlices, toFloat32, toInt16 } from "../lib/resample.js";
 import { writeWav } from "../lib/wav.js";
 import { button, download, h, icon, select, stepper, switchControl } from "./dom.js";
 import { SungPicture } from "./sung_picture.js";
@@ -32,11 +32,11 @@ export class MicrophonePanel extends EventTarget {
    * @param {HTMLElement} container
    * @param {{
    *   transcribe: (samples: Int16Array, rate: number, beat: Beat) => Promise<Piece | Sung>, sound: any, bpm?: number,
-   *   recording?: (() => Promise<Recording>) | null, onbpm?: (bpm: number) => void,
+   *   recording?: (() => Promise<Recording>) | null, onbpm?: (bpm: number) => void, height?: number,
    * }} options
-   *   `recording` fetches the last recording where the page no longer has it; `onbpm` follows the tempo that is set here
+   *   `recording` fetches the last recording where the page no longer has it; `onbpm` follows the tempo that is set here; `height` of the picture in px
    */
-  constructor(container, { transcribe, sound, bpm = 100, recording = null, onbpm = () => {} }) {
+  constructor(container, { transcribe, sound, bpm = 100, recording = null, onbpm = () => {}, height }) {
     super();
     this.transcribe = transcribe;
     this.sound = sound;
@@ -64,7 +64,7 @@ export class MicrophonePanel extends EventTarget {
     this._hasRecordingElsewhere = false;
     this._transport = sound?.createTransport?.() ?? null;
     this._pictured = h("div", { class: "dc-mic-picture" });
-    this.picture = new SungPicture(this._pictured);
+    this.picture = new SungPicture(this._pictured, height);
     this._transport?.addEventListener("state", () => this._followTransport());
     this._tempo = stepper({
       label: "Beats a minute", value: this.bpm, minimum: 40, maximum: 160,
@@ -324,7 +324,7 @@ export class MicrophonePanel extends EventTarget {
       return undefined;
     }
     this._become("transcribing", "Finding the notes …");
-    this.recording = { samples: toInt16(await resampleInSlices(kept, input.rate, RATE)), rate: RATE };
+    this.recording = { samples: toInt16(await resampleInSlices(bridged(kept, input.rate), input.rate, RATE)), rate: RATE };
     return this._find();
   }
 

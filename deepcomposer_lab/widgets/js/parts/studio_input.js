@@ -333,7 +333,7 @@ export class StudioInput {
     const place = h("div", { class: "dc-source-wide" });
     this.microphone?.destroy?.();
     this.microphone = new MicrophonePanel(place, {
-      sound: this.app.sound, bpm: this.app.state.settings.tempo ?? 100,
+      sound: this.app.sound, bpm: this.app.state.settings.tempo ?? 100, height: 150,
       transcribe: async (samples, rate, beat) => {
         await this.app.settle();
         const { value } = await ask(this.app.model, "transcribe", { rate, ...beat }, [samples]);
@@ -413,7 +413,7 @@ export class StudioInput {
     this.element.dataset.recording = state;
     this.roll.editable = !isOn;
     this.rollPlace.inert = isOn; // to seek would shift the beat that is recorded against
-    for (const one of this.bar.element.querySelectorAll("[aria-label=Loop], [aria-label=Metronome]")) one.disabled = isOn;
+    for (const one of /** @type {NodeListOf<HTMLButtonElement>} */ (this.bar.element.querySelectorAll("[aria-label=Loop], [aria-label=Metronome]"))) one.disabled = isOn;
     this.app.say({ idle: "Recording has ended.", "count-in": "Count-in.", recording: "Recording." }[state]);
     if (state === "recording" && !this._overdub) this.roll.setGhost(null);
     this._words(isOn ? (state === "count-in" ? "Count-in: get ready." : "Recording. Press the red button or R to stop.") : null);

@@ -6,12 +6,13 @@ import { h, s } from "./dom.js";
 /** @typedef {import("../lib/sung.js").CurvePoint} CurvePoint */
 /** @typedef {import("../lib/sung.js").HeardNote} HeardNote */
 
-const LEFT = 40, BOTTOM = 18, HEIGHT = 220, LIVE_SECONDS = 8, NAMED_ROW = 11;
+const LEFT = 40, BOTTOM = 18, LIVE_SECONDS = 8, NAMED_ROW = 11;
 
 export class SungPicture {
-  /** @param {HTMLElement} container */
-  constructor(container) {
-    this.svg = s("svg", { class: "dc-sung", role: "img", "aria-label": "Nothing was sung yet." });
+  /** @param {HTMLElement} container @param {number} height px */
+  constructor(container, height = 220) {
+    this.height = height;
+    this.svg = s("svg", { class: "dc-sung", height, role: "img", "aria-label": "Nothing was sung yet." });
     this.empty = h("div", { class: "dc-sung-empty" });
     this.element = h("div", { class: "dc-sung-frame" }, this.svg, this.empty);
     container.append(this.element);
@@ -96,7 +97,7 @@ export class SungPicture {
   }
 
   draw() {
-    const width = Math.max(200, this.element.clientWidth), plot = width - LEFT, rolled = HEIGHT - BOTTOM;
+    const width = Math.max(200, this.element.clientWidth), plot = width - LEFT, rolled = this.height - BOTTOM;
     const [low, high] = this._rows ?? [53, 77];
     const row = rolled / (high - low + 1);
     const begin = this._isLive ? Math.max(0, this.seconds - LIVE_SECONDS) : 0;
@@ -117,7 +118,7 @@ export class SungPicture {
     const lines = ruler.flatMap(({ second, label }) => [
       s("line", { class: label && this.lines.length ? "dc-sung-bar" : "dc-sung-line", x1: x(second), x2: x(second), y1: 0, y2: rolled }),
       !label || second + shown / 30 > begin + shown || (this.lines.length && (+label - 1) % bars) ? null
-        : s("text", { class: "dc-sung-name", x: x(second) + 3, y: HEIGHT - 5 }, label),
+        : s("text", { class: "dc-sung-name", x: x(second) + 3, y: this.height - 5 }, label),
     ]);
     const thick = Math.min(row * 1.5, 16);
     const box = (/** @type {HeardNote} */ [onset, pitch, duration]) => ({
@@ -142,7 +143,7 @@ export class SungPicture {
          s("text", { class: "dc-sung-now-name", x: Math.min(x(last[0]) + 10, width - 70), y: y(last[1]), "dominant-baseline": "central" }, nameNow(last[1]).text)]
       : [];
     this._playhead = s("line", { class: "dc-sung-playhead", x1: 0, x2: 0, y1: 0, y2: rolled, visibility: "hidden" });
-    this.svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    this.svg.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
     this.svg.replaceChildren(
       s("rect", { class: "dc-sung-ground", x: LEFT, y: 0, width: plot, height: rolled }), ...rows,
       ...lines.filter((line) => line !== null), ...names, ...notes.filter((note) => note !== null), path, ...now, this._playhead,

@@ -28,9 +28,9 @@ def microphone(monkeypatch):
 
 def ask(widget, what, buffers=(), **values):
     """Ask as the page does, and return the answer."""
-    widget._reply({"kind": "ask", "id": "page-1", "what": what, **values}, list(buffers))
+    widget._reply({"kind": "ask", "ask": "page-1", "what": what, **values}, list(buffers))
     content, sent = widget.told[-1]
-    assert content["id"] == "page-1"
+    assert content["ask"] == "page-1"
     return content, sent
 
 

@@ -23,7 +23,7 @@ def upload(monkeypatch):
 
 
 def ask(widget, name, data):
-    widget._reply({"kind": "ask", "id": 1, "what": "read", "name": name}, [data])
+    widget._reply({"kind": "ask", "ask": 1, "what": "read", "name": name}, [data])
     return widget.told[-1][0]
 
 

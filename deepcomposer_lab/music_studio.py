@@ -245,7 +245,8 @@ class MusicStudio:
 
     def _load_techniques(self) -> None:
         techniques = studio_catalogue.techniques()
-        self.widget.catalogue = {**self.widget.catalogue, "techniques": techniques}
+        if techniques != self.widget.catalogue["techniques"]:
+            self.widget.catalogue = {**self.widget.catalogue, "techniques": techniques}
 
     # ------------------------------------------------------------------------------ answers
 
@@ -273,6 +274,7 @@ class MusicStudio:
             "notation": self._answer_notation,
             "export": self._answer_export,
             "share": self._answer_share,
+            "refresh": self._answer_refresh,
         }
         for what, function in at_once.items():
             self.widget.answer(what, function)
@@ -355,6 +357,11 @@ class MusicStudio:
                 continue  # deleted since
         entry = self._pictures.get(saved.id, {})
         return entry.get("before")
+
+    def _answer_refresh(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
+        """Look for models that were trained since."""
+        self._load_techniques()
+        return {}
 
     def _answer_rename(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
         title = " ".join(str(question["title"]).split())[:120]
@@ -629,6 +636,7 @@ def _fresh(piece: Composition | None) -> dict[str, Any]:
         "settings": {**deepcopy(_SETTINGS), "tempo": _bpm(chosen)},
         "technique": {"name": "ar-cnn", "algorithm": None, "model": None, "parameters": {}, "seed": None},
         "result_id": None,
+        "edits": None,  # of a composition, by hand, not kept yet: {"id", "piece"}
         "saved_at": None,
     }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from deepcomposer_lab.music.key import MODES
+from deepcomposer_lab.music.note import PITCH_NAMES
 from deepcomposer_lab.music.samples import list_sample_melodies, sample_melody
 
 if TYPE_CHECKING:
@@ -49,7 +51,23 @@ _LEARNT_FROM = {
 
 _STEPS = {"creative_risk": 0.05, "sampling_threshold": 0.005, "maximum_rest_time": 0.1, "maximum_note_length": 0.1}
 
+_KEYS = [f"{name} {mode}" for mode in MODES[:2] for name in PITCH_NAMES]
 _GAN_CONTROLS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "tracks",
+        "label": "Tracks",
+        "kind": "roles",
+        "default": None,
+        "help": "Which tracks are added; leaving one out changes no other.",
+    },
+    {
+        "name": "key",
+        "label": "Key",
+        "kind": "choice",
+        "default": None,
+        "choices": [{"value": "", "label": "As it is found"}, *({"value": key, "label": key} for key in _KEYS)],
+        "help": "The model hears everything in C; a wrong key gives wrong chords.",
+    },
     {
         "name": "keep_tracks",
         "label": "Keep the other tracks",
@@ -150,6 +168,7 @@ def _model(card: ModelCard) -> dict[str, Any]:
         "algorithm": card.network if card.technique == "gan" else None,
         "own": MODELS_DIRECTORY not in find_card(card.name).parents,
         "learnt_from": learnt_from(card.dataset),
+        "roles": [track["role"] for track in card.encoding.get("tracks", ())] if card.technique == "gan" else [],
         "dataset": str(card.dataset.get("name", "")),
     }
 

@@ -97,6 +97,7 @@ def to_musicxml(composition: Composition | Melody) -> bytes:
     exported = GeneralObjectExporter(_score(written)).parse()
     root = ElementTree.fromstring(exported)
     _remove_traces(root)
+    _remove_needless_accidentals(root)
     for channel in root.iter("midi-channel"):
         channel.text = str((int(channel.text or 1) - 1) % 16 + 1)  # MIDI's 1–16 again, see `_part`
     for number, track in enumerate(written.tracks, 1):
@@ -296,6 +297,40 @@ def _remove_traces(root: ElementTree.Element) -> None:
     if encoding is not None:
         for date in encoding.findall("encoding-date"):
             encoding.remove(date)
+
+
+def _remove_needless_accidentals(root: ElementTree.Element) -> None:
+    """Leave accidentals where they change something: music21 prints a natural before every white key it made itself.
+
+    Parts have no key signature, so that a bar begins with naturals; an accidental holds for its line to the bar's end.
+    """
+    for measure in root.iter("measure"):
+        stands: dict[tuple[str | None, str | None], str] = {}
+        for _, note in sorted(_timed_notes(measure), key=lambda timed: timed[0]):
+            pitch = note.find("pitch")
+            if pitch is None:
+                continue
+            line, alter = (pitch.findtext("step"), pitch.findtext("octave")), pitch.findtext("alter", "0")
+            is_held = any(tie.get("type") == "stop" for tie in note.findall("tie"))
+            if stands.get(line, "0") == alter or is_held:
+                for accidental in note.findall("accidental"):
+                    note.remove(accidental)
+            if not is_held:
+                stands[line] = alter
+
+
+def _timed_notes(measure: ElementTree.Element) -> Iterator[tuple[int, ElementTree.Element]]:
+    """Yield the notes of a measure, each with when it begins; voices are written one after the other."""
+    now = begun = 0
+    for element in measure:
+        duration = int(element.findtext("duration", "0"))
+        if element.tag == "note":
+            if element.find("chord") is None:
+                begun = now
+                now += duration
+            yield begun, element
+        elif element.tag in ("backup", "forward"):
+            now += duration if element.tag == "forward" else -duration
 
 
 def _write_drums(root: ElementTree.Element, part_id: str, track: Track) -> None:

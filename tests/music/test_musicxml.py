@@ -198,3 +198,23 @@ def test_what_is_not_musicxml_is_named(data, words):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(MusicXmlError, match=r"none\.xml.*cannot be opened"):
         read_musicxml(tmp_path / "none.xml")
+
+
+def test_accidentals_stand_where_they_change_something() -> None:
+    """C D♯ D♯ D | C♯ held over the bar line, then C: as an engraver writes it, in a part without a key signature."""
+    rows = [(0, 60, 1), (1, 63, 1), (2, 63, 1), (3, 62, 1), (4, 61, 5), (9, 60, 1)]
+    root = ElementTree.fromstring(to_musicxml(Composition([Track([Note(*row) for row in rows])])))
+    shown = []
+    for note in root.iter("note"):
+        if note.find("pitch") is not None:
+            name = note.findtext("pitch/step") + {"0": "", "1": "#", "-1": "b"}[note.findtext("pitch/alter", "0")]
+            shown.append((name, note.findtext("accidental")))
+    flat = shown[1][0] == "Eb"
+    assert shown[:4] == (
+        [("C", None), ("Eb", "flat"), ("Eb", None), ("D", None)]
+        if flat
+        else [("C", None), ("D#", "sharp"), ("D#", None), ("D", "natural")]
+    )
+    assert shown[4] == ("C#", "sharp")
+    assert [accidental for name, accidental in shown[5:-1]] == [None] * len(shown[5:-1])  # held
+    assert shown[-1] == ("C", None)

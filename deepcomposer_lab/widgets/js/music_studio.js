@@ -32,7 +32,6 @@ function render({ model, el }) {
   const count = h("span", { class: "dc-count" });
   library.append(count);
   const full = button({ label: "Full screen", icon: "full", kind: "ghost", onclick: () => {
-    const outer = /** @type {HTMLElement} */ (frame.closest(".dc"));
     if (document.fullscreenElement) document.exitFullscreen(); else outer.requestFullscreen?.();
   } });
   const help = h("dialog", { class: "dc-help", "aria-label": "Keys" }, h("h2", {}, "Keys"),
@@ -43,7 +42,7 @@ function render({ model, el }) {
     h("nav", { class: "dc-steps", "aria-label": "Steps" }, ...steps.flatMap((step, index) => index ? [h("i", { class: "dc-step-line", "aria-hidden": "true" }), step] : [step])),
     h("div", { class: "dc-row dc-spread" }, library, full, button({ label: "Help and keys", icon: "help", kind: "ghost", onclick: () => help.showModal() })));
   const stage = h("div", { class: "dc-stage" }, h("main", { class: "dc-main" }, ...pages.map((page) => page.element)), drawer.element);
-  frame.append(header, sound.element, stage, help);
+  frame.append(header, sound.element, stage, help, h("div", { class: "dc-toasts-place" }, app.toasts));
 
   /** @param {boolean} shows */
   function showDrawer(shows) {
@@ -51,6 +50,13 @@ function render({ model, el }) {
     setPressed(library, shows);
     if (shows) drawer.search.focus(); else library.focus();
   }
+
+  const outer = /** @type {HTMLElement} */ (frame.closest(".dc"));
+  frame.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    const page = pages[app.state.step - 1];
+    if (page.element.contains(/** @type {Node} */ (event.target))) page.key(event);
+  });
+  outer.addEventListener("keydown", (event) => { if (event.target === outer) pages[app.state.step - 1].key(event); }); // a click beside all controls
 
   let shown = 0;
   const update = () => {
@@ -73,7 +79,6 @@ function render({ model, el }) {
     if (shown === state.step) return;
     if (shown) {
       app.transport.stop();
-      const outer = /** @type {HTMLElement} */ (frame.closest(".dc"));
       if (outer.getBoundingClientRect().top < 0) outer.scrollIntoView({ block: "start" }); // the next step begins at its top
     }
     shown = state.step;

@@ -1,10 +1,9 @@
 // The notation engraver: OpenSheetMusicDisplay. Fetched when somebody first looks at a piece as notes on staves.
 import { OpenSheetMusicDisplay } from "opensheetmusicdisplay";
 
-/** What could be clicked away from the page's theme is left: ink and paper come from it. */
 const OPTIONS = {
   backend: "svg", autoResize: false, drawTitle: false, drawSubtitle: false, drawComposer: false, drawLyricist: false, drawCredits: false,
-  drawPartAbbreviations: true, drawingParameters: "compacttight", followCursor: false,
+  drawPartAbbreviations: true, followCursor: false,
 };
 
 /**

@@ -29,11 +29,14 @@ export function coloursOf(element) {
 export function onTheme(element, changed) {
   const observer = new MutationObserver(() => changed());
   observer.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
-  const outer = element.closest(".dc");
-  if (outer) observer.observe(outer, { attributes: true, attributeFilter: ["data-theme"] });
+  // The element may not stand in its widget yet, hence the whole page; few elements have this attribute.
+  const chosen = new MutationObserver((records) => {
+    if (records.some(({ target }) => target.contains(element))) changed();
+  });
+  chosen.observe(document.documentElement, { attributes: true, subtree: true, attributeFilter: ["data-theme"] });
   const system = matchMedia("(prefers-color-scheme: dark)");
   system.addEventListener("change", changed);
-  return () => { observer.disconnect(); system.removeEventListener("change", changed); };
+  return () => { observer.disconnect(); chosen.disconnect(); system.removeEventListener("change", changed); };
 }
 
 const PATTERN_SIZE = 6; // CSS px

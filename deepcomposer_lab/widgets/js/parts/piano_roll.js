@@ -87,6 +87,8 @@ export class PianoRollView extends EventTarget {
       class: "dc-roll", tabindex: 0, role: "application", "aria-label": options.label ?? "Piano roll", "aria-description": help,
       style: `height: ${this.height}px`,
     }, this.base, this.over, this.speech);
+    this.bar = h("div", { class: "dc-roll-scroll", "aria-hidden": "true", hidden: true }, h("i"));
+    this.element.append(this.bar);
     container.append(this.element);
 
     this._painter = /** @type {CanvasRenderingContext2D} */ (this.base.getContext("2d"));
@@ -96,6 +98,7 @@ export class PianoRollView extends EventTarget {
     this.setPiece(piece);
 
     this._stops = [
+      this._listenToBar(),
       onTheme(this.element, () => { this._colours = null; this.draw(); }),
       this._listen(),
     ];
@@ -372,6 +375,37 @@ export class PianoRollView extends EventTarget {
     this.draw();
   }
 
+  /** The bar below shows which part of the piece is seen; where all of it is, there is none. */
+  _placeBar() {
+    const seen = (this.view.width - this.left) / this.view.perBeat, whole = Math.max(this.length, this.view.start + seen);
+    this.bar.hidden = !this.ruler || this.view.start <= 1e-6 && seen >= this.length - 1e-6;
+    this.bar.style.left = `${this.left}px`;
+    Object.assign(/** @type {HTMLElement} */ (this.bar.firstElementChild).style, { left: `${(this.view.start / whole) * 100}%`, width: `${Math.min(1, seen / whole) * 100}%` });
+  }
+
+  _listenToBar() {
+    /** @type {{x: number, start: number} | null} */
+    let held = null;
+    const down = (/** @type {PointerEvent} */ event) => {
+      event.stopPropagation();
+      event.preventDefault();
+      const box = this.bar.getBoundingClientRect(), thumb = /** @type {HTMLElement} */ (this.bar.firstElementChild).getBoundingClientRect();
+      if (event.clientX < thumb.left || event.clientX > thumb.right) this.scroll((((event.clientX - box.left) / box.width) * this.length) - this.view.start - (this.view.width - this.left) / this.view.perBeat / 2);
+      held = { x: event.clientX, start: this.view.start };
+      this.bar.setPointerCapture(event.pointerId);
+    };
+    const move = (/** @type {PointerEvent} */ event) => {
+      event.stopPropagation();
+      if (!held) return;
+      const seen = (this.view.width - this.left) / this.view.perBeat, whole = Math.max(this.length, this.view.start + seen);
+      this.scroll(held.start + ((event.clientX - held.x) / this.bar.clientWidth) * whole - this.view.start);
+    };
+    const up = (/** @type {PointerEvent} */ event) => { event.stopPropagation(); held = null; };
+    const listeners = /** @type {[string, any][]} */ ([["pointerdown", down], ["pointermove", move], ["pointerup", up], ["pointercancel", up]]);
+    for (const [name, listener] of listeners) this.bar.addEventListener(name, listener);
+    return () => { for (const [name, listener] of listeners) this.bar.removeEventListener(name, listener); };
+  }
+
   _keepInside() {
     const seen = (this.view.width - this.left) / this.view.perBeat;
     this.view.start = Math.max(0, Math.min(this.view.start, this.length + 4 - seen));
@@ -433,7 +467,7 @@ export class PianoRollView extends EventTarget {
     if (!this.view.width || !this.base.width) return;
     const pen = this._painter, { width } = this.view, colours = this.colours;
     const seen = `${this.view.start} ${this.view.perBeat}`;
-    if (seen !== this._seen) { this._seen = seen; this.dispatchEvent(new Event("view")); }
+    if (seen !== this._seen) { this._seen = seen; this._placeBar(); this.dispatchEvent(new Event("view")); }
     pen.setTransform(this._scale, 0, 0, this._scale, 0, 0);
     pen.fillStyle = colours.roll;
     pen.fillRect(0, 0, width, this.height);
@@ -759,6 +793,7 @@ export class PianoRollView extends EventTarget {
     if (right < view.width) pen.fillRect(right, this.ruler, view.width - right, bottom - this.ruler);
     pen.globalAlpha = 1;
     for (const x of [xOf(view, from), xOf(view, to)]) {
+      if (x < this.left - EDGE || x > view.width + EDGE) continue; // scrolled away
       const at = Math.max(this.left, Math.min(view.width - 3, x));
       pen.fillStyle = colours["ink-2"];
       pen.fillRect(at - 1, this.ruler, 2, bottom - this.ruler);
@@ -860,7 +895,7 @@ export class PianoRollView extends EventTarget {
   _trimAt(x, y) {
     if (!this.trim || !this._trimChanged || y < this.ruler || y > this.height - this.lane) return -1;
     const bottom = this.height - this.lane;
-    return this.trim.findIndex((beat) => Math.abs(Math.min(xOf(this.view, beat), this.view.width - 3) - x) <= (y > bottom - 26 ? 9 : 4));
+    return this.trim.findIndex((beat) => xOf(this.view, beat) <= this.view.width + EDGE && Math.abs(Math.min(xOf(this.view, beat), this.view.width - 3) - x) <= (y > bottom - 26 ? 9 : 4));
   }
 
   /** @param {number} x @param {number} y @param {PointerEvent} event */

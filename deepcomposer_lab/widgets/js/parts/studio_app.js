@@ -6,6 +6,7 @@ import { button, h, liveRegion } from "./dom.js";
 /** @typedef {import("../lib/piece.js").Piece} Piece */
 
 const PATIENCE = 150; // ms before changes go to the kernel
+const KERNEL_PATIENCE = 8000; // ms before somebody is told that an answer is late
 const TOAST = 8000; // ms
 
 export class StudioApp extends EventTarget {
@@ -20,9 +21,11 @@ export class StudioApp extends EventTarget {
     /** @type {any} */
     this._pending = null;
     this._timer = 0;
+    /** @type {{mix?: any[]} | null} The step that is heard. */
+    this._heard = null;
     this.speech = liveRegion();
     this.toasts = h("div", { class: "dc-toasts" });
-    frame.append(this.speech, this.toasts);
+    frame.append(this.speech);
     const changed = () => {
       this.state = merged(model.get("state"), this._pending ?? {});
       this.dispatchEvent(new Event("state"));
@@ -89,19 +92,24 @@ export class StudioApp extends EventTarget {
    * @returns {Promise<any>}
    */
   async ask(what, values = {}, buffers = []) {
+    const patience = setTimeout(() => {
+      this.toast("The kernel has not answered yet. It may be busy with another cell; where it was restarted, run the studio's cell again: the draft comes back.");
+    }, KERNEL_PATIENCE);
     try {
       const { value, buffers: data } = await ask(this.model, what, values, buffers);
       return data.length ? { ...value, data } : value;
     } catch (error) {
       this.toast(error instanceof Refusal ? error.message : `That did not work: ${/** @type {Error} */ (error).message}`, { isTrouble: true });
       return null;
+    } finally {
+      clearTimeout(patience);
     }
   }
 
   /** Say something in passing. @param {string} words @param {{action?: string, onaction?: () => void, isTrouble?: boolean}} options */
   toast(words, { action, onaction, isTrouble = false } = {}) {
     const close = () => toast.remove();
-    const toast = h("div", { class: `dc-toast${isTrouble ? " dc-trouble" : ""}`, role: isTrouble ? "alert" : "status" }, h("span", {}, words),
+    const toast = h("div", { class: `dc-toast${isTrouble ? " dc-trouble" : ""}`, role: isTrouble ? "alert" : "status" }, h("span", {}, ...worded(words)),
       action ? button({ label: action, text: action, icon: "undo", onclick: () => { close(); onaction?.(); } }) : null,
       button({ label: "Close this message", icon: "close", kind: "small", onclick: close }));
     this.toasts.replaceChildren(...[...this.toasts.children].slice(-1), toast);
@@ -111,6 +119,22 @@ export class StudioApp extends EventTarget {
   /** @param {string} words */
   say(words) {
     this.speech.textContent = words;
+  }
+
+  /** Let a step's piece be heard: what is muted or soft in one step is so in that step alone. @param {{mix?: any[]}} step @param {Piece} piece */
+  hear(step, piece) {
+    if (this._heard !== step) {
+      if (this._heard) this._heard.mix = this.transport.mix;
+      this.transport.mix = step.mix ?? [];
+      this._heard = step;
+    }
+    this.transport.setPiece(piece);
+  }
+
+  /** All tracks of a step as they come. @param {{mix?: any[]}} step */
+  forgetMix(step) {
+    step.mix = [];
+    if (this._heard === step) this.transport.mix = [];
   }
 
   /** @param {1 | 2 | 3} step */
@@ -137,6 +161,11 @@ export function merged(state, change) {
   const result = { ...state, ...change };
   for (const name of ["settings", "technique"]) if (change[name]) result[name] = { ...state[name], ...change[name] };
   return result;
+}
+
+/** A sentence with `commands` set apart. @param {string} words */
+export function worded(words) {
+  return words.split(/`([^`]+)`/).map((part, index) => (index % 2 ? h("code", {}, part) : part)).filter((part) => part !== "");
 }
 
 /** "30 notes", "1 note". @param {number} count @param {string} noun */

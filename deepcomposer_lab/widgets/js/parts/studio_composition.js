@@ -32,7 +32,9 @@ export class StudioComposition {
   /** @type {ReturnType<typeof trackList>} */
   list = /** @type {any} */ (null);
   /** @type {string | null} */
-  _opening = /** @type {any} */ (null);
+  _opening = null;
+  /** @type {string | null} */
+  _failed = null;
   /** @type {boolean} */
   _renaming = /** @type {any} */ (null);
   /** @type {any} */
@@ -49,6 +51,10 @@ export class StudioComposition {
     /** @type {Piece | null} */
     this.before = null;
     this.isEdited = false;
+    /** @type {Promise<string | null> | null} */
+    this._keeping = null;
+    /** @type {any[]} How each track sounds here. */
+    this.mix = [];
     /** @type {"before" | "after"} */
     this.heard = "after";
     this.showsChanges = true;
@@ -84,8 +90,9 @@ export class StudioComposition {
       after: [this.sides.element, this.changes.element, h("span", { class: "dc-spread" }), this.undoButton, this.redoButton, this.views.element],
     });
     this.bar.element.classList.add("dc-bar");
+    this.beforeWords = h("span", { class: "dc-hint dc-strip-words" });
     this.stripPlace = h("div", { class: "dc-roll-place" });
-    this.stripRow = h("div", { class: "dc-roll-row dc-strip-row" }, h("div", { class: "dc-roll-gutter dc-strip-label" }, h("b", {}, "Before"), h("span", { class: "dc-hint" }, "as it went in")), this.stripPlace);
+    this.stripRow = h("div", { class: "dc-roll-row dc-strip-row" }, h("div", { class: "dc-roll-gutter dc-strip-label" }, h("b", {}, "Before"), this.beforeWords), this.stripPlace);
     this.gutter = h("div", { class: "dc-roll-gutter" });
     this.rollPlace = h("div", { class: "dc-roll-place" });
     this.rollRow = h("div", { class: "dc-roll-row" }, this.gutter, this.rollPlace);
@@ -121,7 +128,21 @@ export class StudioComposition {
 
   /** The step comes to the front. */
   enter() {
-    if (this.piece) this._sound();
+    if (!this.piece) return;
+    this._sound();
+    this._showTracks();
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const target = /** @type {HTMLElement} */ (event.target), isTyped = target.matches("input:not([type=range]), select, textarea");
+    if (event.defaultPrevented || isTyped || !this.piece) return;
+    const letter = event.ctrlKey || event.metaKey ? event.key.toLowerCase() : "";
+    if (letter === "z" && !event.shiftKey) this.roll.undo();
+    else if (letter === "y" || letter === "z") this.roll.redo();
+    else if (event.key === " " && !target.matches("button")) this.app.transport.toggle();
+    else return;
+    event.preventDefault();
   }
 
   _follow() {
@@ -130,7 +151,7 @@ export class StudioComposition {
     this.body.hidden = id === null;
     this.saved.textContent = this.isEdited ? "Edited by hand, not kept yet." : this.opened ? `Saved by itself, ${ago(this._entry?.created ?? saved_at)}` : "";
     if (id === null) { this.opened = null; return; }
-    if (this._opening !== id && this.opened?.id !== id) this.open(id);
+    if (!this._opening && this.opened?.id !== id && this._failed !== id) this.open(id);
   }
 
   get _entry() {
@@ -139,11 +160,11 @@ export class StudioComposition {
 
   /** @param {string} id */
   async open(id) {
-    if (this.isEdited && this.opened && this.opened.id !== id) await this.keep(); // nothing that was drawn is lost
     this._opening = id;
+    await (this.isEdited && this.opened?.id !== id ? this.keep() : this._keeping); // nothing that was drawn is lost
     const answer = await this.app.ask("open", { id });
-    if (this._opening !== id) return;
     this._opening = null;
+    this._failed = answer ? null : id; // not asked for again and again
     if (!answer) return;
     this.opened = { id, ...answer };
     this.piece = answer.piece;
@@ -151,13 +172,17 @@ export class StudioComposition {
     this.isEdited = false;
     this._sidesShown("after");
     this.roll.setPiece(answer.piece);
-    this.app.transport.mix = [];
+    this.app.forgetMix(this);
+    this.beforeWords.textContent = "as it went in";
+    this._bringBackEdits();
     this._showBefore();
     this._showTitle();
+    this._sound();
     this._showTracks();
     this._showMetrics(answer.metrics);
     this._history();
-    this._sound();
+    this.keepButton.hidden = !this.isEdited;
+    if (this.isEdited) this._measure();
     if (!this.notation.hidden) this._engrave();
     this._follow();
     this.app.say(`${answer.piece.title} is open. ${this.roll.changes ? `${counted(this.roll.changes.added.size, "note")} added, ${this.roll.changes.removed.length} removed.` : ""}`);
@@ -165,20 +190,22 @@ export class StudioComposition {
 
   /** Show another piece as "before". @param {string} id */
   async compareWith(id) {
-    const answer = await this.app.ask("open", { id });
-    if (!answer || !this.opened) return;
-    const shown = this.opened.id;
-    this.app.patch({ result_id: shown }); // the answer opened the other one
+    if (!this.opened) { this.app.toast("No composition is open to compare it with: open one first."); return; }
+    if (this.opened.id === id) { this.app.toast("That is the composition that is open: choose another to compare it with."); return; }
+    const answer = await this.app.ask("peek", { id });
+    if (!answer) return;
+    const title = this.app.compositions.find((/** @type {any} */ one) => one.id === id)?.title ?? answer.piece.title;
     this.before = answer.piece;
+    this.beforeWords.textContent = title;
     this.app.go(3);
     this._showBefore();
-    this.app.toast(`Compared with “${answer.piece.title}”: it stands as A, before.`);
+    this.app.toast(`Compared with “${title}”: it stands as A, before.`);
   }
 
   _sound() {
     if (this.app.state.step !== 3) return;
     const piece = this.heard === "before" ? this.before : this.piece;
-    if (piece) this.app.transport.setPiece(piece);
+    if (piece) this.app.hear(this, piece);
   }
 
   /** @param {"before" | "after"} side */
@@ -293,20 +320,47 @@ export class StudioComposition {
     this._history();
     if (this.heard === "after") this._sound();
     this._showCounts();
-    this._follow();
+    this.app.patch({ edits: this.isEdited && this.opened ? { id: this.opened.id, piece: this.piece } : null }); // they outlive the page
+    this._measure();
+  }
+
+  _measure() {
     clearTimeout(this._measuring);
     this._measuring = setTimeout(async () => {
-      const rows = await this.app.ask("metrics", { piece: this.piece, before: this.before });
-      if (rows) this._showMetrics(rows);
+      const { piece, before } = this, rows = await this.app.ask("metrics", { piece, before });
+      if (rows && piece === this.piece) this._showMetrics(rows);
     }, 400);
   }
 
-  async keep() {
+  /** What was edited by hand and not kept when the page was left. */
+  _bringBackEdits() {
+    const { edits } = this.app.state;
+    if (!edits || edits.id !== this.opened?.id) return;
+    this.piece = edits.piece;
+    this.roll.setPiece(edits.piece, { keepHistory: true, keepView: true });
+    this.isEdited = true;
+  }
+
+  /** Keep the edits as a composition of its own; its id, or null where that failed. @returns {Promise<string | null>} */
+  keep() {
+    this._keeping ??= this._keep().finally(() => { this._keeping = null; });
+    return this._keeping;
+  }
+
+  /** @returns {Promise<string | null>} */
+  async _keep() {
     if (!this.opened || !this.isEdited) return this.opened?.id ?? null;
-    const answer = await this.app.ask("keep", { id: this.opened.id, piece: this.piece });
-    if (!answer) return null;
-    this.isEdited = false;
+    const { id } = this.opened, { piece } = this;
+    this.isEdited = false; // the kernel opens what it keeps before it answers
     this.keepButton.hidden = true;
+    await this.app.settle();
+    const answer = await this.app.ask("keep", { id, piece });
+    if (!answer) {
+      this.isEdited = true;
+      this.keepButton.hidden = false;
+      return null;
+    }
+    if (this.app.state.edits?.id === id) this.app.patch({ edits: null });
     return answer.id;
   }
 

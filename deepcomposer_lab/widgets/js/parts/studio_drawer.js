@@ -1,10 +1,12 @@
 // The compositions: all that was kept, to hear, open, rename, compare, delete and bring back.
-import { button, h, icon } from "./dom.js";
+import { button, download, h, icon } from "./dom.js";
 import { ago, listen } from "./studio_input.js";
 import { counted } from "./studio_app.js";
 import { thumbnail } from "./thumbnail.js";
 
 /** @typedef {import("./studio_app.js").StudioApp} StudioApp */
+
+const EXPORTS = [["mid", "Download as MIDI"], ["wav", "Download as WAV"], ["opus", "Download as Opus"], ["musicxml", "Download as MusicXML"], ["share", "Download a share file"]];
 
 export class StudioDrawer {
   /** @param {StudioApp} app @param {{onclose: () => void, oncompare: (id: string) => void}} options */
@@ -48,7 +50,7 @@ export class StudioDrawer {
     const play = button({ label: `Play ${one.title}`, icon: "play", kind: "round", class: "dc-button dc-button-round dc-button-icon dc-play-small", onclick: () => this._play(one.id) });
     const menu = h("div", { class: "dc-menu", role: "menu", hidden: true, "aria-label": one.title },
       item("Open", () => this.open(one.id)), item("Use as input", () => this._use(one.id)), item("Compare with the open one", () => this.oncompare(one.id)),
-      item("Rename", () => this._rename(one, name)), item("Delete", () => this._delete(one)));
+      item("Rename", () => this._rename(one, name)), ...EXPORTS.map(([format, text]) => item(text, () => this._export(one, format))), item("Delete", () => this._delete(one)));
     const more = button({
       label: `More for ${one.title}`, icon: "more", kind: "ghost", "aria-haspopup": "menu", "aria-expanded": "false",
       onclick: () => this._menu(menu, more, menu.hidden),
@@ -137,6 +139,12 @@ export class StudioDrawer {
     name.replaceWith(field);
     field.focus();
     field.select();
+  }
+
+  /** @param {any} one @param {string} format */
+  async _export(one, format) {
+    const answer = await this.app.ask(format === "share" ? "share" : "export", { id: one.id, format });
+    if (answer) download(new Blob(answer.data, { type: answer.mime }), answer.name);
   }
 
   /** @param {any} one */

@@ -68,6 +68,8 @@ export class StudioInput {
     this.app = app;
     this.midi = pageMidi();
     this._shownKey = "";
+    /** @type {any[]} How each track sounds here. */
+    this.mix = [];
     this.history = new History(this._snapshot());
     this.element = h("div", { class: "dc-step dc-step-input" });
     this._build();
@@ -237,7 +239,6 @@ export class StudioInput {
     this.recorder.addEventListener("state", () => this._showRecorder());
     this.recorder.addEventListener("beat", (/** @type {any} */ event) => this._showBeat(event.detail));
     this.recorder.addEventListener("notes", (/** @type {any} */ event) => this._showLive(event.detail));
-    this.element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this._key(event));
     this.element.addEventListener("focusin", () => this.midi.claim(this));
     this.recorder.addEventListener("interrupted", () => this.record()); // somebody paused: what was played is kept
     this._showOctave();
@@ -246,23 +247,24 @@ export class StudioInput {
 
   // ------------------------------------------------------------------------------ where it comes from
 
-  /** @param {string} name */
-  _chooseSource(name) {
+  /** @param {string} name @param {{focuses?: boolean}} options */
+  _chooseSource(name, { focuses = true } = {}) {
     this.app.patch({ source: name });
     this._showSource();
-    if (name === "midi") this.midi.request();
-    if (name === "keyboard") this.keyboard.element.focus();
+    if (name === "midi" && focuses) this.midi.request();
+    if (name === "keyboard" && focuses) this.keyboard.element.focus();
   }
 
   /** @param {KeyboardEvent} event */
   _tabKey(event) {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
     const tabs = /** @type {HTMLElement[]} */ ([...this.tabs.children]);
-    const next = tabs[(tabs.indexOf(/** @type {HTMLElement} */ (document.activeElement)) + step + tabs.length) % tabs.length];
+    const at = tabs.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1 + tabs.length, Home: 0, End: tabs.length - 1 }[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    const next = tabs[to % tabs.length];
     next.focus();
-    next.click();
+    this._chooseSource(/** @type {string} */ (next.dataset.source), { focuses: false }); // arrows stay on the tabs
   }
 
   _showSource() {
@@ -488,13 +490,13 @@ export class StudioInput {
     this.roll.setPiece(this.shown, { keepView: !fit });
     this.roll.setGhost(this.ghost ?? null);
     this.keyboard.program = this.shown.tracks[0]?.program ?? 0;
-    if (this._isShown()) this.app.transport.setPiece(this.shown);
+    if (this._isShown()) this.app.hear(this, this.shown);
     this._showTracks();
   }
 
   /** The step comes to the front. */
   enter() {
-    if (this.shown) this.app.transport.setPiece(this.shown);
+    if (this.shown) this.app.hear(this, this.shown);
     this.prepare();
   }
 
@@ -505,7 +507,7 @@ export class StudioInput {
     const change = isBaked ? { rhythm_assist: false, pitch: 0 } : {};
     this.shown = piece;
     this.ghost = null;
-    if (this._isShown()) this.app.transport.setPiece(piece);
+    if (this._isShown()) this.app.hear(this, piece);
     await this.app.settle();
     const answer = await this.app.ask("input", { piece, edited: true, settings: change });
     if (!answer) return;
@@ -548,7 +550,7 @@ export class StudioInput {
   }
 
   /** @param {KeyboardEvent} event */
-  _key(event) {
+  key(event) {
     if (event.defaultPrevented) return;
     const inText = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") { if (event.shiftKey) this.redo(); else this.undo(); } else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "y") this.redo();
@@ -573,8 +575,8 @@ export class StudioInput {
       piece, transport: this.app.transport, chosen: this.roll.chosen,
       onchoose: piece.tracks.length > 1 ? (index) => { this.roll.showsGhosts = true; this.roll.setChosenTrack(index); } : undefined,
       onprogram: (index, program) => {
-        const shown = /** @type {Piece} */ (this.shown);
-        this._edited({ piece: { ...shown, tracks: shown.tracks.map((track, at) => at === index ? { ...track, program } : track) }, reason: "instrument" });
+        const { input } = this.app.state; // as it was played: its settings stay what they are
+        this._take({ ...input, tracks: input.tracks.map((/** @type {any} */ track, /** @type {number} */ at) => at === index ? { ...track, program } : track) }, input.source, "instrument", true);
       },
     });
     this.tracksPlace.replaceChildren(list.element);

@@ -1,8 +1,8 @@
 // Step 2, the technique: which, with which model and parameters; and the run, note by note.
 import { PianoRollView } from "./piano_roll.js";
-import { button, h, icon, select, slider, switchControl } from "./dom.js";
+import { button, h, icon, select, setPressed, slider, switchControl } from "./dom.js";
 import { cardPicture, cardPatterns } from "./studio_cards.js";
-import { counted } from "./studio_app.js";
+import { counted, worded } from "./studio_app.js";
 import { listen } from "./studio_input.js";
 
 /** @typedef {import("./studio_app.js").StudioApp} StudioApp */
@@ -33,6 +33,8 @@ export class StudioTechnique {
     /** @type {Piece} */
     this.before = app.state.input;
     this.number = -1;
+    /** @type {any[]} How each track sounds here. */
+    this.mix = [];
     this._build();
     this._stops = [
       listen(app, "state", () => this.update()), listen(app, "catalogue", () => this._showCatalogue()),
@@ -70,14 +72,22 @@ export class StudioTechnique {
     this.element.append(cardPatterns(), h("h2", { class: "dc-question" }, "What should happen to your melody?"), this.cards,
       h("div", { class: "dc-technique-row" }, this.settings, this.runPanel),
       h("div", { class: "dc-footer" }, this.back, h("div", { class: "dc-spread dc-row" }, this.hint, this.cancel, this.go)));
-    this.element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "Escape" && app.isRunning) { event.preventDefault(); app.ask("cancel"); }
-    });
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.defaultPrevented) return;
+    if (event.key === "Escape" && this.app.isRunning) this.app.ask("cancel");
+    else if (event.key === " " && !target.matches("button, input, select")) this.app.transport.toggle();
+    else return;
+    event.preventDefault();
   }
 
   /** The step comes to the front. */
   async enter() {
     if (this.app.isRunning) return;
+    this.app.ask("refresh"); // a model that was trained meanwhile
     await this.app.settle();
     const answer = await this.app.ask("prepared");
     if (!answer || this.app.isRunning) return;
@@ -91,7 +101,7 @@ export class StudioTechnique {
     this.live = piece;
     this.roll.setBefore(null);
     this.roll.setPiece(piece);
-    if (this.app.state.step === 2) this.app.transport.setPiece(piece);
+    if (this.app.state.step === 2) this.app.hear(this, piece);
   }
 
   // ------------------------------------------------------------------------------ what can be chosen
@@ -136,7 +146,7 @@ export class StudioTechnique {
 
   _showSettings() {
     const { app } = this, technique = app.technique, chosen = app.state.technique;
-    const key = technique ? `${technique.name} ${chosen.algorithm} ${technique.models.length}` : "";
+    const key = technique ? `${technique.name} ${chosen.algorithm} ${technique.models.length} ${technique.name === "gan" ? app.chosenModel?.name : ""}` : "";
     if (!technique || key === this._settingsKey) return;
     this._settingsKey = key;
     const algorithm = chosen.algorithm ?? technique.algorithms[0]?.name ?? null;
@@ -147,7 +157,7 @@ export class StudioTechnique {
     const model = select({
       label: "Model", value: app.chosenModel?.name ?? "",
       choices: models.map((/** @type {any} */ one) => [one.name, one.own ? `${one.label} (yours)` : one.label]),
-      onchange: (name) => { app.patch({ technique: { model: name, algorithm } }); tell(); },
+      onchange: (name) => { app.patch({ technique: { model: name, algorithm, parameters: { ...chosen.parameters, tracks: null } } }); tell(); },
     });
     tell();
     const rows = technique.parameters.map((/** @type {any} */ parameter) => this._control(parameter, chosen.parameters[parameter.name] ?? parameter.default));
@@ -168,14 +178,30 @@ export class StudioTechnique {
     }
     if (parameter.kind === "choice") {
       return h("div", { class: "dc-parameter" }, h("div", { class: "dc-labelled" }, h("b", {}, label), select({
-        label, value, choices: parameter.choices.map((/** @type {any} */ choice) => [choice.value, choice.label]), onchange: (chosen) => this._parameter({ [name]: chosen }),
+        label, value: value ?? "", choices: parameter.choices.map((/** @type {any} */ choice) => [choice.value, choice.label]), onchange: (chosen) => this._parameter({ [name]: chosen || null }),
       }).element), h("p", { class: "dc-hint" }, help));
     }
+    if (parameter.kind === "roles") return this._roles(parameter, value);
     const unit = parameter.unit.replace(" per eight bars", "").replace("seconds", "s");
     return h("div", { class: "dc-parameter" }, slider({
       label, value, minimum: parameter.minimum, maximum: parameter.maximum, step: parameter.step, standard: parameter.default, unit, hint: help,
       onchange: (number, final) => { if (final) this._parameter({ [name]: number }); },
     }).element);
+  }
+
+  /** Which tracks are added. @param {any} parameter @param {string[] | null} value */
+  _roles({ name, label, help }, value) {
+    const roles = /** @type {string[]} */ (this.app.chosenModel?.roles ?? []);
+    const buttons = roles.map((role) => button({
+      label: `Add ${role}`, text: role[0].toUpperCase() + role.slice(1), pressed: !value || value.includes(role),
+      onclick: () => {
+        const chosen = roles.filter((_, index) => (index === roles.indexOf(role)) !== (buttons[index].getAttribute("aria-pressed") === "true"));
+        if (!chosen.length) return this.app.toast("One track at least has to be added.");
+        buttons.forEach((one, index) => setPressed(one, chosen.includes(roles[index])));
+        this._parameter({ [name]: chosen.length === roles.length ? null : chosen });
+      },
+    }));
+    return h("div", { class: "dc-parameter", role: "group", "aria-label": label }, h("b", {}, label), h("div", { class: "dc-row dc-roles" }, ...buttons), h("p", { class: "dc-hint" }, help));
   }
 
   /** @param {number | null} seed */
@@ -256,12 +282,12 @@ export class StudioTechnique {
     const left = told?.seconds_left;
     this.runWords.textContent = running
       ? told ? `${unit} ${told.done} of ${told.total}${left ? `, about ${Math.max(1, Math.round(left))} s left` : ""}` : "This takes a moment the first time."
-      : run.state === "idle" ? `${counted(notes, "note")} go in.` : run.words;
+      : run.state === "idle" ? `${counted(notes, "note")} go in.` : run.state === "failed" ? "" : run.words;
     this.counts.replaceChildren(...(told ? [mark("dc-added-mark"), h("b", {}, `+${told.added}`), " added ", ...(told.removed ? [mark("dc-removed-mark"), h("b", {}, `−${told.removed}`), " removed"] : [])] : []));
     this.news.textContent = running ? told?.words ?? "" : "";
     this.news.hidden = !this.news.textContent;
     this.trouble.hidden = run.state !== "failed";
-    if (run.state === "failed") this.trouble.replaceChildren(icon("warning"), h("span", {}, run.error ?? "It did not work."));
+    if (run.state === "failed") this.trouble.replaceChildren(icon("warning"), h("span", {}, ...worded(run.error ?? "Nobody knows why.")));
     this.element.dataset.run = run.state;
   }
 }

@@ -133,7 +133,7 @@ export class StudioApp extends EventTarget {
   _time() {
     const { number, state, technique } = this.run;
     if (state === "loading") this._run = { number, began: performance.now() };
-    if (state !== "done" || this._run?.number !== number) return;
+    if (state !== "done" || !this._run || this._run.number !== number) return;
     try {
       localStorage.setItem(`${TIMES}${technique}`, String(Math.max(1, Math.round((performance.now() - this._run.began) / 1000))));
     } catch { /* a browser that keeps nothing */ }

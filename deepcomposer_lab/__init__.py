@@ -66,7 +66,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "show_next_tokens": ("studio", "show_next_tokens"),
     "train": ("studio", "train"),
     "stop_training": ("studio", "stop_training"),
-    "metric_playground": ("studio", "metric_playground"),
+    "MetricPlayground": ("studio", "metric_playground"),
     "export": ("studio", "export"),
     "check_setup": ("studio", "check_setup"),
 }

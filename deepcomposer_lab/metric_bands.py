@@ -50,7 +50,11 @@ def in_own_key(piece: Composition) -> MetricValues:
 
 
 def rows(
-    piece: Composition, before: Composition | None = None, *, key: tuple[int, int] | None = None
+    piece: Composition,
+    before: Composition | None = None,
+    *,
+    key: tuple[int, int] | None = None,
+    data: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return a row a metric: value, what it was before, the data's band, and a verdict in words.
 
@@ -62,6 +66,8 @@ def rows(
         Measured in the same key.
     key : (int, int), optional
         Pitch class of the tonic and mode (0 major, 1 minor); the likeliest unless told otherwise.
+    data : str, optional
+        The dataset beside which it shall stand, whatever model made it: a name of `bands()`.
 
     Returns
     -------
@@ -73,7 +79,10 @@ def rows(
     scale = {"key": PITCH_NAMES[found[0]], "mode": MODES[found[1]]}
     now = evaluate(piece, **scale).overall
     was = None if before is None else evaluate(before, **scale).overall
-    name, band = _band_of(piece)
+    if data is None:
+        name, band = _band_of(piece)
+    else:
+        name, band = bands()[data]["plural"], bands()[data]["metrics"]
     return [_row(metric, now, was, name, band, key_name(found)) for metric in METRICS]
 
 

@@ -1179,15 +1179,20 @@ class _LivingCurves:
 # -------------------------------------------------------------------------------- measure
 
 
-def metric_playground(bars: int = 2, music: Melody | None = None) -> MetricPlayground:
-    """Return a grid to paint a few bars in, with the five metrics beside it, each with the band of Bach's chorales.
+_PLAYGROUND_DATA = ("bach_chorales", "rock+rock_arranged", "pop", "jazz", "string_quartets", "classical")
+
+
+def metric_playground(bars: int = 2, music: Melody | Composition | None = None) -> MetricPlayground:
+    """Return a grid to paint a few bars in, with the five metrics beside it, each with the band of real music.
+
+    Its public name is `dc.MetricPlayground`, as it stands beside the other widgets.
 
     Parameters
     ----------
     bars : int
         1–4.
-    music : Melody, optional
-        What is painted at first.
+    music : Melody or Composition, optional
+        What is painted at first: what of it lies in the grid, C4 to C5 and three drums.
 
     Raises
     ------
@@ -1196,10 +1201,15 @@ def metric_playground(bars: int = 2, music: Melody | None = None) -> MetricPlayg
 
     Lesson: notebooks/07_metrics.ipynb.
     """
-    from deepcomposer_lab.metric_bands import rows
+    from deepcomposer_lab.metric_bands import bands, rows
     from deepcomposer_lab.widgets.metric_playground import MetricPlayground
 
-    return MetricPlayground(lambda piece: rows(piece, key=(0, 0)), bars=bars, music=music)
+    return MetricPlayground(
+        lambda piece, data: rows(piece, key=(0, 0), data=data),
+        bars=bars,
+        music=music,
+        datasets=[(name, bands()[name]["plural"]) for name in _PLAYGROUND_DATA if name in bands()],
+    )
 
 
 # -------------------------------------------------------------------------------- export

@@ -47,6 +47,8 @@ _DRAFT = "draft.json"
 _ID = re.compile(r"\d{4}-\d{2}-\d{2}-[a-z0-9-]+-[0-9a-f]{4}")
 # What this session saved or opened: a composition is a value and does not carry the name of its file.
 _known: deque[tuple[Composition, str]] = deque(maxlen=64)
+# Lines of lists, with the state of the file they were read from: a long list is read once, not at every look.
+_lines: dict[Path, tuple[tuple[int, int, int], SavedComposition]] = {}
 _SLUG_LENGTH = 40  # with day and digits a file name stays under 60 characters, whatever the title
 
 
@@ -190,10 +192,19 @@ def list_compositions(directory: str | os.PathLike[str] | None = None) -> list[S
         if not is_id(path.stem):
             continue
         try:
-            found.append(_summary(_read(path), path))
+            found.append(_line(path))
         except (LibraryError, OSError) as error:
             warnings.warn(f"Left out of the list: {error}", stacklevel=2)
     return sorted(found, key=lambda saved: (saved.created, saved.id), reverse=True)
+
+
+def _line(path: Path) -> SavedComposition:
+    status = path.stat()
+    state = (status.st_ino, status.st_mtime_ns, status.st_size)
+    known = _lines.get(path)
+    if known is None or known[0] != state:
+        known = _lines[path] = (state, _summary(_read(path), path))
+    return known[1]
 
 
 def open_composition(

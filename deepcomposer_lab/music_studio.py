@@ -8,6 +8,7 @@ Lesson: notebooks/01_music_studio.ipynb.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from deepcomposer_lab.music.plain import from_plain, titled_plain
 from deepcomposer_lab.music.rhythm_assist import rhythm_assist
 from deepcomposer_lab.music.samples import sample_melody
 from deepcomposer_lab.music.uploads import read_upload
-from deepcomposer_lab.studio_catalogue import PITCH, TEMPO
+from deepcomposer_lab.studio_catalogue import GRID, PITCH, TEMPO
 from deepcomposer_lab.widgets.music_studio import MusicStudioWidget
 
 FIRST_MELODY = "ode_to_joy"
@@ -40,7 +41,9 @@ _SETTINGS: dict[str, Any] = {
 }
 _SECONDS_BETWEEN_NEWS = 0.1
 _DRAFT_SECONDS = 0.6  # after the last change
-_PICTURE_NOTES = 240
+# Notes in the picture of a composition, by its place in the list: a long list must not swell a saved notebook.
+_PICTURE_NOTES = ((60, 240), (300, 60), (float("inf"), 20))
+_LISTED_AT_ONCE = 24  # compositions that a studio reads before it shows itself; the others come a moment later
 _MIME = {
     "mid": "audio/midi",
     "wav": "audio/wav",
@@ -51,6 +54,10 @@ _MIME = {
 
 class StudioError(ValueError):
     """What the studio cannot do just now, in a sentence."""
+
+
+class _CancelledError(Exception):
+    """A run was cancelled within a technique that has nothing to show before its end."""
 
 
 class MusicStudio:
@@ -91,8 +98,9 @@ class MusicStudio:
         self._home = library.library_directory()  # a draft goes where it was found, whatever is set meanwhile
         draft = library.open_draft(self._home) if piece is None else None
         self._lock = threading.RLock()
+        self._listing = threading.Lock()
         self._worker: threading.Thread | None = None
-        self._cancelled = threading.Event()
+        self._cancelled = threading.Event()  # of the last run; every run has one of its own
         self._runs = 0
         self._timer: threading.Timer | None = None
         self._pictures: dict[str, dict[str, Any]] = {}
@@ -103,8 +111,8 @@ class MusicStudio:
         self._offer_answers()
         if technique is not None:
             self.technique = technique
-        self._list()
-        self._ready = threading.Thread(target=self._load_techniques, daemon=True)
+        self._list(_LISTED_AT_ONCE)
+        self._ready = threading.Thread(target=self._load_rest, daemon=True)
         self._ready.start()
 
     # ------------------------------------------------------------------------------ from a notebook
@@ -187,7 +195,7 @@ class MusicStudio:
         """Merge a change into the state, checked, and keep the draft a moment later."""
         with self._lock:
             state = _merged(self.widget.state, patch)
-            _check_settings(state["settings"])
+            _check(state)
             self.widget.state = state
         self._keep_draft_soon()
 
@@ -242,6 +250,11 @@ class MusicStudio:
             played = piece
             piece = rhythm_assist(piece, settings["grid"], strength=settings["strength"], triplets=settings["triplets"])
         return piece, played
+
+    def _load_rest(self) -> None:
+        if len(self.widget.compositions) >= _LISTED_AT_ONCE:
+            self._list()
+        self._load_techniques()
 
     def _load_techniques(self) -> None:
         techniques = studio_catalogue.techniques()
@@ -338,7 +351,7 @@ class MusicStudio:
     def _answer_open(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
         saved = library.find_composition(question["id"])
         piece = library.open_composition(saved)
-        before = self._before(saved, piece)
+        before = self._before(saved)
         self.composition = piece
         self._patch({"result_id": saved.id})
         return {
@@ -348,15 +361,14 @@ class MusicStudio:
             "lineage": _lineage(piece),
         }
 
-    def _before(self, saved: library.SavedComposition, piece: Composition) -> Composition | None:
-        """Return what a composition was made from: its parent in the library, else the prepared input it came from."""
+    def _before(self, saved: library.SavedComposition) -> Composition | None:
+        """Return what a composition was made from: its parent, where the library still has it."""
         for parent in saved.parents:
             try:
                 return library.open_composition(parent)
             except library.LibraryError:
                 continue  # deleted since
-        entry = self._pictures.get(saved.id, {})
-        return entry.get("before")
+        return None
 
     def _answer_refresh(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
         """Look for models that were trained since."""
@@ -437,7 +449,7 @@ class MusicStudio:
 
     def _start(self) -> int:
         with self._lock:
-            if self._worker is not None and self._worker.is_alive():
+            if self.widget.run["state"] in ("loading", "running"):
                 raise StudioError("The studio is composing already: wait for it, or cancel it.")
             piece, _ = self._prepared()
             if not any(track.notes for track in piece.tracks if not track.is_drum):
@@ -446,7 +458,7 @@ class MusicStudio:
                 )
             chosen = deepcopy(self.widget.state["technique"])
             self._runs += 1
-            self._cancelled.clear()
+            self._cancelled = threading.Event()
             number = self._runs
             self.widget.run = _idle() | {
                 "state": "loading",
@@ -455,47 +467,62 @@ class MusicStudio:
                 "words": "Loading the model …",
             }
             parent = self.widget.state["input_id"]
-            self._worker = threading.Thread(target=self._work, args=(number, piece, chosen, parent), daemon=True)
+            news = _News(self, number, self._cancelled)
+            # A cancelled run may still be loading its model: this one begins when that one has ended.
+            self._worker = threading.Thread(
+                target=self._work, args=(news, piece, chosen, parent, self._worker), daemon=True
+            )
             self._worker.start()
             return number
 
     def _cancel(self) -> None:
         with self._lock:
-            if self._worker is None or not self._worker.is_alive():
-                return
-            self._cancelled.set()
             run = self.widget.run
             if run["state"] in ("loading", "running"):
+                self._cancelled.set()
                 self.widget.run = {**run, "state": "cancelled", "words": "Cancelled."}
 
-    def _work(self, number: int, piece: Composition, chosen: Mapping[str, Any], parent: str | None) -> None:
-        news = _News(self, number)
+    def _work(
+        self,
+        news: _News,
+        piece: Composition,
+        chosen: Mapping[str, Any],
+        parent: str | None,
+        previous: threading.Thread | None,
+    ) -> None:
+        if previous is not None:
+            previous.join()
         try:
-            composition = self._composed(piece, chosen, news)
+            self._run(news, _marked(piece, parent), chosen, parent)
         except (ValueError, TypeError, OSError, RuntimeError) as error:
-            self._ended(number, state="failed", error=str(error), words="It did not work.")
-            return
+            self._ended(news.number, state="failed", error=str(error), words="It did not work.")
         except Exception as error:
-            self._ended(number, state="failed", error=f"By a fault of the program ({type(error).__name__}).", words="")
+            fault = f"By a fault of the program ({type(error).__name__})."
+            self._ended(news.number, state="failed", error=fault, words="")
             raise
-        cancelled = self._cancelled.is_set()
+
+    def _run(self, news: _News, piece: Composition, chosen: Mapping[str, Any], parent: str | None) -> None:
+        composition = self._composed(piece, chosen, news)
+        cancelled = news.cancelled.is_set()
         if composition is None or (cancelled and not news.changed):
-            self._ended(number, state="cancelled", words="Cancelled before anything was composed; nothing was saved.")
+            words = "Cancelled before anything was composed; nothing was saved."
+            self._ended(news.number, state="cancelled", words=words)
             return
         self.composition = composition
-        saved = self._kept(composition, piece, parent)
-        if saved is None:
-            self._ended(number, state="failed", error="The library's folder cannot be written.", words="")
+        try:
+            saved = self._kept(composition, piece, parent)
+        except OSError:
+            self._ended(news.number, state="failed", error="The library's folder cannot be written.", words="")
             return
         words = "Cancelled: what there was by then is kept." if cancelled else "Done, and saved."
-        self._ended(number, state="cancelled" if cancelled else "done", words=words, result_id=saved)
+        self._ended(news.number, state="cancelled" if cancelled else "done", words=words, result_id=saved)
 
     def _composed(self, piece: Composition, chosen: Mapping[str, Any], news: _News) -> Composition | None:
         from deepcomposer_lab.studio import _load_technique, _own_model
 
         name = chosen["name"]
         technique = _load_technique(name, chosen.get("model") or _own_model(name))
-        if self._cancelled.is_set():
+        if news.cancelled.is_set():
             return None
         parameters = {key: value for key, value in chosen["parameters"].items() if value is not None}
         news.begin(name)
@@ -503,31 +530,35 @@ class MusicStudio:
             session = technique.steps(piece, seed=chosen["seed"], progress=news.count, **parameters)
             for edit in session:
                 news.note(edit.note, edit.kind == "add", edit.kind == "remove", edit.probability)
-                if self._cancelled.is_set():
+                if news.cancelled.is_set():
                     break
             return session.composition()
         if name == "transformers":
 
             def heard(note: Any, track: int) -> bool:
                 news.note(note, True, False, None, track)
-                return not self._cancelled.is_set()
+                return not news.cancelled.is_set()
 
             return technique.extend(piece, seed=chosen["seed"], progress=news.count, heard=heard, **parameters)
-        composition = technique.compose(piece, seed=chosen["seed"], progress=news.count, **parameters)
+        try:
+            composition = technique.compose(piece, seed=chosen["seed"], progress=news.count_or_stop, **parameters)
+        except _CancelledError:
+            return None
         news.changed = True
         return composition
 
-    def _kept(self, composition: Composition, source: Composition, parent: str | None) -> str | None:
+    def _kept(self, composition: Composition, source: Composition, parent: str | None) -> str:
+        """Save a composition and, where it is nowhere yet, what it was made from: "before" outlives a restart."""
         from deepcomposer_lab import metrics
 
         evaluated = metrics.evaluate(composition).as_dict()
-        try:
-            if parent is None:
-                # The input becomes a composition of its own, so that "before" is there after a restart too.
-                parent = library.id_of(source) or library.save_composition(source).id
-            saved = library.save_composition(composition, parents=[parent], metrics=evaluated)
-        except OSError:
-            return None
+        origin = _stored(parent)
+        if origin is None or not _is_same(origin, source):
+            known = library.id_of(source)
+            if known is None or _stored(known) is None:
+                known = library.save_composition(source, parents=[parent] if parent and origin else []).id
+            parent = known
+        saved = library.save_composition(composition, parents=[parent] if parent else [], metrics=evaluated)
         self._list()
         return saved.id
 
@@ -541,26 +572,27 @@ class MusicStudio:
 
     # ------------------------------------------------------------------------------ the library
 
-    def _list(self) -> None:
-        """Bring the list of compositions up to date; only what is new is read."""
-        entries = []
-        for saved in library.list_compositions():
-            entry = self._pictures.get(saved.id)
-            if entry is None:
-                try:
-                    entry = _entry(saved, library.open_composition(saved))
-                except library.LibraryError:
-                    continue
-                self._pictures[saved.id] = entry
-            entries.append({**entry, "title": saved.title})
-        self.widget.compositions = entries
+    def _list(self, most: int | None = None) -> None:
+        """Bring the list of compositions, or its newest `most`, up to date; only what is new is read."""
+        with self._listing:
+            entries: list[dict[str, Any]] = []
+            for saved in library.list_compositions()[:most]:
+                entry = self._pictures.get(saved.id)
+                if entry is None:
+                    try:
+                        entry = _entry(saved, library.open_composition(saved))
+                    except library.LibraryError:
+                        continue
+                    self._pictures[saved.id] = entry
+                entries.append({**entry, "title": saved.title, "picture": _thinned(entry["picture"], len(entries))})
+            self.widget.compositions = entries
 
 
 class _News:
     """Tells the page how far a run is: at most ten times a second, with what came and went since."""
 
-    def __init__(self, studio: MusicStudio, number: int) -> None:
-        self.studio, self.number = studio, number
+    def __init__(self, studio: MusicStudio, number: int, cancelled: threading.Event) -> None:
+        self.studio, self.number, self.cancelled = studio, number, cancelled
         self.done, self.total = 0, 0
         self.added = self.removed = 0
         self.changed = False
@@ -572,12 +604,18 @@ class _News:
         self.technique = technique
         self.began = time.monotonic()
         with self.studio._lock:
-            if self.studio.widget.run["state"] == "loading":
+            run = self.studio.widget.run
+            if run["state"] == "loading" and run["number"] == self.number:
                 self.studio.widget.run = {**self.studio.widget.run, "state": "running", "words": "Composing …"}
 
     def count(self, done: int, total: int) -> None:
         self.done, self.total = done, total
         self._tell()
+
+    def count_or_stop(self, done: int, total: int) -> None:
+        if self.cancelled.is_set():
+            raise _CancelledError
+        self.count(done, total)
 
     def note(self, note: Any, adds: bool, removes: bool, probability: float | None, track: int | None = None) -> None:
         self.changed = True
@@ -590,7 +628,7 @@ class _News:
 
     def _tell(self) -> None:
         now = time.monotonic()
-        if now - self.told < _SECONDS_BETWEEN_NEWS or self.studio._cancelled.is_set():
+        if now - self.told < _SECONDS_BETWEEN_NEWS or self.cancelled.is_set():
             return
         self.told = now
         spent = now - self.began
@@ -646,8 +684,8 @@ def _restored(draft: Mapping[str, Any]) -> dict[str, Any]:
     try:
         state = _merged(_fresh(None), draft)
         _piece(state["input"])
-        _check_settings(state["settings"])
-    except (ValueError, TypeError, KeyError, AttributeError):
+        _check(state)
+    except (ValueError, TypeError, LookupError, AttributeError):
         return _fresh(None)
     if state["result_id"] is not None:
         try:
@@ -670,12 +708,35 @@ def _merged(state: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _check_settings(settings: Mapping[str, Any]) -> None:
-    tempo, pitch = settings["tempo"], settings["pitch"]
-    if tempo is not None and not TEMPO[0] <= tempo <= TEMPO[1]:
-        raise StudioError(f"The tempo lies in {TEMPO[0]}–{TEMPO[1]} beats a minute; got {tempo:g}.")
-    if not PITCH[0] <= pitch <= PITCH[1] or pitch != int(pitch):
-        raise StudioError(f"The pitch is moved by whole semitones, {PITCH[0]} to +{PITCH[1]}; got {pitch:g}.")
+def _check(state: Mapping[str, Any]) -> None:
+    """Refuse a state that a later step could only stumble over."""
+    from deepcomposer_lab.studio import find_technique
+
+    if state["step"] not in (1, 2, 3):
+        raise StudioError(f"The studio's steps are 1, 2 and 3; got {state['step']!r}.")
+    find_technique(state["technique"]["name"])
+    settings = state["settings"]
+    tempo, pitch, trim = settings["tempo"], settings["pitch"], settings["trim"]
+    if tempo is not None and not (_is_number(tempo) and TEMPO[0] <= tempo <= TEMPO[1]):
+        raise StudioError(f"The tempo lies in {TEMPO[0]}–{TEMPO[1]} beats a minute; got {_told(tempo)}.")
+    if not (_is_number(pitch) and PITCH[0] <= pitch <= PITCH[1] and pitch == int(pitch)):
+        raise StudioError(f"The pitch is moved by whole semitones, {PITCH[0]} to +{PITCH[1]}; got {_told(pitch)}.")
+    if not (_is_number(settings["grid"]) and GRID[0] <= settings["grid"] <= GRID[1]):
+        raise StudioError(f"Rhythm assist's grid lies in 1/64–16 beats; got {_told(settings['grid'])}.")
+    if not (_is_number(settings["strength"]) and 0 <= settings["strength"] <= 1):
+        raise StudioError(f"Rhythm assist's strength lies in 0–1; got {_told(settings['strength'])}.")
+    if trim is not None and not (
+        isinstance(trim, list | tuple) and len(trim) == 2 and all(map(_is_number, trim)) and 0 <= trim[0] < trim[1]
+    ):
+        raise StudioError(f"The trim is [start, end] in beats, 0 ≤ start < end, or None; got {trim!r}.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _told(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else repr(value)
 
 
 def _bpm(piece: Composition) -> float:
@@ -721,6 +782,34 @@ def _picture(piece: Composition) -> dict[str, Any]:
         for index, track in enumerate(piece.tracks)
         for note in track.notes
     ]
-    stride = max(1, -(-len(rows) // _PICTURE_NOTES))
     pitches = [row[2] for row in rows] or [60]
-    return {"notes": rows[::stride], "end": piece.end, "low": min(pitches), "high": max(pitches)}
+    picture = {"notes": rows, "end": piece.end, "low": min(pitches), "high": max(pitches)}
+    return _thinned(picture, 0)
+
+
+def _thinned(picture: dict[str, Any], place: int) -> dict[str, Any]:
+    """Return a picture with as many notes as its place in the list allows."""
+    most = next(notes for places, notes in _PICTURE_NOTES if place < places)
+    stride = max(1, -(-len(picture["notes"]) // most))
+    return picture if stride == 1 else {**picture, "notes": picture["notes"][::stride]}
+
+
+def _stored(id: str | None) -> Composition | None:
+    """Return a composition of the library; None where it is there no longer."""
+    try:
+        return None if id is None else library.open_composition(id)
+    except library.LibraryError:
+        return None
+
+
+def _is_same(one: Composition, other: Composition) -> bool:
+    """Return whether two pieces are the same but for their titles."""
+    return replace(one, title=other.title) == other
+
+
+def _marked(piece: Composition, parent: str | None) -> Composition:
+    """Return a technique's input, its history telling where it was changed after it was composed."""
+    origin = _stored(parent)
+    if not piece.steps or origin is None or _is_same(origin, piece):
+        return piece
+    return replace(piece, steps=(*piece.steps, CompositionStep("edit")))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TEMPO = (40, 160)  # the original's limits, in beats a minute
 PITCH = (-12, 12)  # and in semitones
+GRID = (1 / 64, 16)  # of Rhythm assist, in beats
 
 GRIDS = (("1/4 note", 1.0), ("1/8 note", 0.5), ("1/16 note", 0.25), ("1/32 note", 0.125))
 

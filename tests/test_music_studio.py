@@ -8,14 +8,17 @@ import re
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import mido
 import numpy as np
 import pytest
 import soundfile
+from untrained_gan import untrained_model
 
 import deepcomposer_lab as dc
 from deepcomposer_lab import library, music_studio
+from deepcomposer_lab.models.registry import save_model
 from deepcomposer_lab.music.plain import from_plain, titled_plain
 
 PATIENCE = 60
@@ -63,6 +66,7 @@ class Page:
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("DEEPCOMPOSER_LAB_HOME", str(tmp_path))
+    monkeypatch.setenv("DEEPCOMPOSER_LAB_MODELS", str(tmp_path / "models"))
     return tmp_path
 
 
@@ -97,7 +101,17 @@ class TestInput:
 
     @pytest.mark.parametrize(
         ("settings", "words"),
-        [({"tempo": 300}, "40–160"), ({"pitch": 13}, "-12 to"), ({"pitch": 0.5}, "whole semitones")],
+        [
+            ({"tempo": 300}, "40–160"),
+            ({"tempo": "fast"}, "got 'fast'"),
+            ({"pitch": 13}, "-12 to"),
+            ({"pitch": 0.5}, "whole semitones"),
+            ({"grid": 0}, "1/64–16"),
+            ({"strength": 4}, "0–1"),
+            ({"trim": [3, 3]}, "start < end"),
+            ({"trim": [-4, 2]}, "start < end"),
+            ({"trim": [1]}, "start < end"),
+        ],
     )
     def test_what_is_out_of_range_is_refused_and_changes_nothing(self, page, settings, words):
         before = page.studio.widget.state["settings"]
@@ -108,6 +122,12 @@ class TestInput:
     def test_an_unknown_part_of_the_state_is_refused(self, page):
         with pytest.raises(ValueError, match="knows no 'volume'"):
             page.ask("set", patch={"volume": 3})
+
+    def test_an_unknown_step_or_technique_is_refused(self, page):
+        with pytest.raises(ValueError, match="1, 2 and 3; got 7"):
+            page.ask("set", patch={"step": 7})
+        with pytest.raises(ValueError, match="no technique 'magic'"):
+            page.ask("set", patch={"technique": {"name": "magic"}})
 
     def test_a_file_is_read_and_a_wrong_one_told(self, page):
         midi = dc.write_midi(dc.Composition.from_melody(dc.sample_melody("new_world")))
@@ -178,6 +198,78 @@ class TestRuns:
         assert "kept" in page.studio.widget.run["words"]
         assert page.studio.widget.run["result_id"] is not None
 
+    @pytest.mark.parametrize("name", ["ar-cnn", "gan", "transformers"])
+    def test_every_technique_is_cancelled_quickly_and_the_next_run_begins_at_once(self, page, name):
+        page.compose(name=name, model=None, parameters={}, seed=1)  # its model is loaded
+        page.told.clear()
+        more = {"ar-cnn": {"sampling_iterations": 500}, "transformers": {"track_extension_duration": 30}}
+        page.ask("set", patch={"technique": {"name": name, "parameters": more.get(name, {})}})
+        page.ask("compose")
+        running = page.studio._worker
+        end = time.monotonic() + PATIENCE
+        while page.studio.widget.run["state"] == "loading":
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        began = time.monotonic()
+        page.ask("cancel")
+        running.join(PATIENCE)
+        assert time.monotonic() - began < 0.3
+        page.ask("set", patch={"technique": {"name": "gan", "parameters": {}}})
+        assert page.compose() is not None
+        assert page.studio.widget.run["state"] == "done"
+
+    def test_after_a_cancel_that_has_not_ended_yet_the_next_run_waits_for_it(self, page, monkeypatch):
+        go_on, order, composed = threading.Event(), [], page.studio._composed
+
+        def slow_to_load(piece, chosen, news):
+            if news.number == 1:
+                go_on.wait(PATIENCE)
+            order.append((news.number, news.cancelled.is_set()))
+            return composed(piece, chosen, news)
+
+        monkeypatch.setattr(page.studio, "_composed", slow_to_load)
+        page.ask("set", patch={"technique": {"name": "gan", "parameters": {}}})
+        page.ask("compose")
+        page.ask("cancel")
+        assert page.studio.widget.run["state"] == "cancelled"
+        page.ask("compose")  # no refusal: nothing runs that a person could see
+        assert page.studio.widget.run["state"] == "loading"
+        go_on.set()
+        page.studio._worker.join(PATIENCE)
+        assert order == [(1, True), (2, False)]
+        assert (page.studio.widget.run["state"], page.studio.widget.run["number"]) == ("done", 2)
+
+    def test_a_fault_while_saving_ends_the_run_in_words(self, page, monkeypatch):
+        def broken(*_):
+            raise ValueError("These metrics do not add up.")
+
+        monkeypatch.setattr(page.studio, "_kept", broken)
+        page.compose(name="gan", model=None, parameters={})
+        assert page.studio.widget.run["state"] == "failed"
+        assert page.studio.widget.run["error"] == "These metrics do not add up."
+
+    def test_before_is_what_the_technique_was_given(self, page):
+        first = page.compose(name="gan", model=None, parameters={"keep_tracks": False}, seed=3)
+        page.ask("use", id=first)
+        unchanged = page.compose(seed=4)
+        assert library.find_composition(unchanged).parents == (first,)
+        page.ask("use", id=first)
+        page.ask("set", patch={"settings": {"pitch": 2}})
+        given = notes(titled_plain(page.studio.prepared()))
+        moved = page.compose(seed=4)
+        opened, _ = page.ask("open", id=moved)
+        assert notes(opened["before"]) == given
+        assert opened["lineage"] == ["GANs, Rock", "Edited by hand", "GANs, Rock"]
+        (between,) = library.find_composition(moved).parents
+        assert library.find_composition(between).parents == (first,)
+
+    def test_before_is_kept_anew_where_it_was_deleted(self, page):
+        first = page.compose(name="gan", model=None, parameters={"keep_tracks": False}, seed=3)
+        page.ask("use", id=first)
+        page.ask("delete", id=first)
+        opened, _ = page.ask("open", id=page.compose(seed=4))
+        assert notes(opened["before"]) == notes(titled_plain(page.studio.prepared()))
+
     def test_nothing_to_compose_from_is_said(self, page):
         page.ask("input", piece=titled_plain(dc.Composition([dc.Track()])))
         with pytest.raises(ValueError, match="no note to compose from"):
@@ -223,6 +315,25 @@ class TestLibrary:
         assert len(json.dumps(page.studio.widget.compositions)) < 30_000
         assert all(len(one["picture"]["notes"]) <= 240 for one in page.studio.widget.compositions)
 
+    def test_a_long_list_is_read_once_and_not_before_the_studio_shows_itself(self, monkeypatch):
+        piece = dc.load_dataset("bach_chorales").pieces("train")[0].to_composition()
+        for _ in range(40):
+            library.save_composition(piece)
+        monkeypatch.setattr(music_studio.MusicStudio, "_load_rest", lambda _: None)
+        studio = dc.MusicStudio()
+        assert len(studio.widget.compositions) == music_studio._LISTED_AT_ONCE
+        read = []
+        monkeypatch.setattr(library, "_read", lambda path, read_it=library._read: read.append(path) or read_it(path))
+        studio._list()
+        assert len(studio.widget.compositions) == 40
+        assert len(read) == 40 - music_studio._LISTED_AT_ONCE  # opened for their pictures; no line is read twice
+        studio._list()
+        assert len(read) == 40 - music_studio._LISTED_AT_ONCE
+
+    def test_pictures_get_fewer_notes_down_the_list(self, made):
+        picture = {"notes": [[0, beat, 60, 1] for beat in range(500)], "end": 500, "low": 60, "high": 60}
+        assert [len(music_studio._thinned(picture, place)["notes"]) for place in (0, 59, 60, 300)] == [167, 167, 56, 20]
+
     def test_exports_are_read_back_by_others(self, page, made):
         piece = library.open_composition(made)
         answer, (data,) = page.ask("export", id=made, format="mid")
@@ -260,6 +371,12 @@ class TestLibrary:
             (home / "draft.json").write_bytes(content)
             assert dc.MusicStudio().widget.state["input"]["title"] == "Ode to Joy"
 
+    def test_a_draft_that_no_step_can_use_stands_in_nobodys_way(self, page, home):
+        state = dict(page.studio.widget.state)
+        for wrong in ({"step": 9}, {"settings": {**state["settings"], "trim": [3, 3]}}, {"technique": {"name": "x"}}):
+            library.save_draft({**state, **wrong})
+            assert dc.MusicStudio().prepared().title == "Ode to Joy"
+
     def test_a_draft_whose_result_was_deleted_goes_back_a_step(self, page, made):
         page.studio._keep_draft()
         library.delete_composition(made)
@@ -280,6 +397,18 @@ def test_the_catalogue_has_every_parameter_with_range_default_and_reason(page):
             if parameter["kind"] == "number":
                 assert parameter["minimum"] <= parameter["default"] <= parameter["maximum"]
     assert not any(model["own"] for one in techniques.values() for model in one["models"])
+
+
+def test_own_models_are_offered_and_compose(page):
+    page.studio._ready.join(PATIENCE)
+    model = untrained_model("pop")
+    save_model(replace(model.card, name="my_own_band"), model.network)
+    page.ask("refresh")
+    (gan,) = [one for one in page.studio.widget.catalogue["techniques"] if one["name"] == "gan"]
+    own = [one for one in gan["models"] if one["own"]]
+    assert [(one["name"], one["label"], one["algorithm"]) for one in own] == [("my_own_band", "my own band", "musegan")]
+    assert page.compose(name="gan", model="my_own_band", parameters={}) is not None
+    assert page.studio.composition.steps[-1].model == "my_own_band"
 
 
 def test_without_a_kernel_a_picture_stands_in(page, capsys):

@@ -1,4 +1,4 @@
-"""The editor, the player, the playground, and what they share: questions of a page, answered."""
+"""The editor, the player, and what widgets share: questions of a page, answered."""
 
 import hashlib
 
@@ -7,7 +7,6 @@ import pytest
 import deepcomposer_lab as dc
 from deepcomposer_lab.music.plain import titled_plain
 from deepcomposer_lab.widgets.lab_widget import ASSETS, LabWidget
-from deepcomposer_lab.widgets.metric_playground import MetricPlayground
 
 
 def asked(widget, what, buffers=(), **values):
@@ -34,7 +33,7 @@ class TestAssets:
         assert "There is no file" in content["error"]
 
     def test_no_file_is_in_the_state_that_a_notebook_saves(self):
-        for widget in (dc.Player(dc.sample_melody("ode_to_joy")), dc.PianoRollEditor(), dc.metric_playground()):
+        for widget in (dc.Player(dc.sample_melody("ode_to_joy")), dc.PianoRollEditor(), dc.MetricPlayground()):
             assert sum(len(str(value)) for value in widget.get_state().values()) < 300_000
 
 
@@ -68,37 +67,6 @@ class TestEditor:
     def test_what_is_no_music_is_refused(self):
         with pytest.raises(TypeError):
             dc.PianoRollEditor([60, 62])
-
-
-class TestPlayground:
-    def test_cells_are_music(self):
-        playground = dc.metric_playground()
-        playground.cells = [[12, 0], [12, 1], [12, 3], [0, 0], [13, 2], [13, 3]]
-        melody, drums = playground.composition.tracks
-        assert [(n.onset, n.pitch, n.duration) for n in melody.notes] == [(0, 60, 0.5), (0, 72, 0.25), (0.75, 60, 0.25)]
-        assert [(n.onset, n.pitch) for n in drums.notes] == [(0.5, 42), (0.75, 42)]  # strokes stay apart
-
-    def test_a_note_ends_at_the_bar_line(self):
-        playground = dc.metric_playground()
-        playground.cells = [[5, step] for step in range(12, 20)]
-        assert [(n.onset, n.duration) for n in playground.composition.notes] == [(3, 1), (4, 1)]
-
-    def test_the_metrics_follow_the_cells(self):
-        seen = []
-        playground = MetricPlayground(lambda piece: seen.append(len(piece.notes)) or [{"name": "x"}])
-        playground.cells = [[0, 0], [3, 5]]
-        assert seen == [0, 2]
-        assert playground.metrics == [{"name": "x"}]
-
-    def test_a_melody_is_painted(self):
-        playground = dc.metric_playground(music=dc.sample_melody("ode_to_joy"))
-        assert playground.composition.notes[0].pitch == 64
-        assert max(step for _, step in playground.cells) < 32
-
-    @pytest.mark.parametrize("bars", [0, 5, 2.0, True])
-    def test_bars_have_limits(self, bars):
-        with pytest.raises(ValueError, match="1–4 bars"):
-            dc.metric_playground(bars)
 
 
 def test_a_player_takes_another_piece():

@@ -1,12 +1,13 @@
 // The Music studio: header with three steps, the step in front, and the drawer of compositions.
 import { button, h, icon, root, setPressed } from "./parts/dom.js";
 import { soundState } from "./parts/sound_state.js";
-import { StudioApp } from "./parts/studio_app.js";
+import { counted, StudioApp } from "./parts/studio_app.js";
 import { StudioComposition } from "./parts/studio_composition.js";
 import { StudioDrawer } from "./parts/studio_drawer.js";
 import { StudioInput } from "./parts/studio_input.js";
 import { StudioTechnique } from "./parts/studio_technique.js";
 
+const A_WHILE = 30_000; // ms
 const STEPS = ["Input track", "Technique", "Composition"];
 const KEYS = [
   ["Space", "Play and pause"], ["R", "Record, and stop recording"], ["A … N", "Play notes, as written on the keys; − and = change the octave, Shift sustains"],
@@ -28,9 +29,9 @@ function render({ model, el }) {
   const steps = STEPS.map((name, index) => h("button", {
     type: "button", class: "dc-step-tab", onclick: () => app.go(/** @type {1 | 2 | 3} */ (index + 1)),
   }, h("i", { class: "dc-step-number", "aria-hidden": "true" }, String(index + 1)), h("span", {}, h("b", {}, name), h("span", { class: "dc-hint dc-step-value" }))));
-  const library = button({ label: "Compositions", text: "Compositions", icon: "list", pressed: false, onclick: () => showDrawer(drawer.element.hidden) });
+  const library = button({ label: "Compositions", text: "", icon: "list", pressed: false, "aria-label": null, onclick: () => showDrawer(drawer.element.hidden) });
   const count = h("span", { class: "dc-count" });
-  library.append(count);
+  library.append(h("span", { class: "dc-library-word" }, "Compositions "), count);
   const full = button({ label: "Full screen", icon: "full", kind: "ghost", onclick: () => {
     if (document.fullscreenElement) document.exitFullscreen(); else outer.requestFullscreen?.();
   } });
@@ -40,7 +41,7 @@ function render({ model, el }) {
   const header = h("header", { class: "dc-header" },
     h("div", { class: "dc-brand" }, brand(), h("div", {}, h("b", {}, "Music studio"), h("span", { class: "dc-hint" }, "DeepComposer Lab"))),
     h("nav", { class: "dc-steps", "aria-label": "Steps" }, ...steps.flatMap((step, index) => index ? [h("i", { class: "dc-step-line", "aria-hidden": "true" }), step] : [step])),
-    h("div", { class: "dc-row dc-spread" }, library, full, button({ label: "Help and keys", icon: "help", kind: "ghost", onclick: () => help.showModal() })));
+    h("div", { class: "dc-row dc-spread dc-header-end" }, library, full, button({ label: "Help and keys", icon: "help", kind: "ghost", onclick: () => help.showModal() })));
   const stage = h("div", { class: "dc-stage" }, h("main", { class: "dc-main" }, ...pages.map((page) => page.element)), drawer.element);
   frame.append(header, sound.element, stage, help, h("div", { class: "dc-toasts-place" }, app.toasts));
 
@@ -65,10 +66,10 @@ function render({ model, el }) {
     frame.dataset.run = run.state;
     const described = app.technique, model_ = app.chosenModel;
     const entry = app.compositions.find((/** @type {any} */ one) => one.id === state.result_id);
-    const values = [state.input.title, described ? `${described.label}${model_ ? `, ${model_.label.replace("AutoregressiveCNN ", "").replace("TransformerXL", "")}` : ""}` : "being loaded",
+    const values = [`${state.input.title}${app.bars ? `, ${counted(app.bars, "bar")}` : ""}`, described ? `${described.label}${model_ ? `, ${model_.label.replace("AutoregressiveCNN ", "").replace("TransformerXL", "")}` : ""}` : "being loaded",
       app.isRunning ? "being written" : entry?.title ?? "none yet"];
     steps.forEach((step, index) => {
-      const is = index + 1 === state.step, isDone = index + 1 < state.step;
+      const is = index + 1 === state.step, isDone = index + 1 < state.step && (index === 0 || state.result_id !== null);
       if (is) step.setAttribute("aria-current", "step"); else step.removeAttribute("aria-current");
       step.classList.toggle("dc-done", isDone);
       step.firstElementChild.replaceChildren(isDone ? icon("check") : String(index + 1));
@@ -87,8 +88,10 @@ function render({ model, el }) {
   for (const name of ["state", "run", "compositions", "catalogue"]) app.addEventListener(name, update);
   app.addEventListener("input", (/** @type {any} */ event) => input._prepared(event.detail, { fit: true }));
   update();
+  const clock = setInterval(() => { for (const page of pages) page.update(); drawer.tell(); }, A_WHILE); // "just now" does not stay
 
   return () => {
+    clearInterval(clock);
     for (const page of pages) page.destroy();
     drawer.destroy();
     sound.destroy();

@@ -131,7 +131,7 @@ export function switchControl({ label, checked, hint, onchange }) {
  */
 export function slider(options) {
   const { label, value, minimum, maximum, step = 1, standard, unit = "", hint, compact = false, onchange } = options;
-  const format = options.format ?? ((/** @type {number} */ number) => `${+number.toFixed(3)}${unit ? ` ${unit}` : ""}`);
+  const format = options.format ?? ((/** @type {number} */ number) => `${(+number.toFixed(3)).toLocaleString("en")}${unit ? ` ${unit}` : ""}`);
   const input = h("input", { type: "range", class: "dc-slider", min: minimum, max: maximum, step, "aria-label": label });
   const shown = h("output", { class: "dc-slider-value" });
   const set = (/** @type {number} */ number) => {
@@ -149,7 +149,7 @@ export function slider(options) {
     : h("div", { class: "dc-slider-row" },
         h("div", { class: "dc-slider-head" }, h("span", { "aria-hidden": "true" }, label), shown),
         h("div", { class: "dc-slider-track" }, input, tick),
-        h("div", { class: "dc-slider-foot" }, h("span", {}, String(minimum)), h("span", { class: "dc-hint" }, hint ?? ""), h("span", {}, String(maximum))));
+        h("div", { class: "dc-slider-foot" }, h("span", {}, minimum.toLocaleString("en")), h("span", { class: "dc-hint" }, hint ?? ""), h("span", {}, maximum.toLocaleString("en"))));
   set(value);
   return { element, set, input };
 }

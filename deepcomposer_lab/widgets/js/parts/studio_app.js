@@ -1,5 +1,6 @@
 // What the studio's steps share: the kernel's state and how it is changed, sound, words to people.
 import { ask, Refusal } from "../lib/kernel.js";
+import { barsOf, endOf } from "../lib/piece.js";
 import { pageSound } from "../lib/sound_page.js";
 import { button, h, liveRegion } from "./dom.js";
 
@@ -8,6 +9,7 @@ import { button, h, liveRegion } from "./dom.js";
 const PATIENCE = 150; // ms before changes go to the kernel
 const KERNEL_PATIENCE = 8000; // ms before somebody is told that an answer is late
 const TOAST = 8000; // ms
+const TIMES = "deepcomposer_lab.seconds."; // this browser's store
 
 export class StudioApp extends EventTarget {
   /** @param {import("../lib/kernel.js").Model} model @param {HTMLElement} frame */
@@ -23,6 +25,8 @@ export class StudioApp extends EventTarget {
     this._timer = 0;
     /** @type {{mix?: any[]} | null} The step that is heard. */
     this._heard = null;
+    /** @type {{number: number, began: number} | null} */
+    this._run = null;
     this.speech = liveRegion();
     this.toasts = h("div", { class: "dc-toasts" });
     frame.append(this.speech);
@@ -30,7 +34,10 @@ export class StudioApp extends EventTarget {
       this.state = merged(model.get("state"), this._pending ?? {});
       this.dispatchEvent(new Event("state"));
     };
-    const run = () => this.dispatchEvent(new Event("run"));
+    const run = () => {
+      this._time();
+      this.dispatchEvent(new Event("run"));
+    };
     const listed = () => this.dispatchEvent(new Event("compositions"));
     const known = () => this.dispatchEvent(new Event("catalogue"));
     const message = (/** @type {any} */ content) => {
@@ -58,6 +65,12 @@ export class StudioApp extends EventTarget {
 
   get run() {
     return this.model.get("run");
+  }
+
+  /** How many bars the input has, without a pickup. */
+  get bars() {
+    const { input } = this.state, end = endOf(input);
+    return barsOf(input, end).filter((bar) => bar.number > 0 && bar.start < end - 1e-6).length;
   }
 
   get isRunning() {
@@ -114,6 +127,27 @@ export class StudioApp extends EventTarget {
       button({ label: "Close this message", icon: "close", kind: "small", onclick: close }));
     this.toasts.replaceChildren(...[...this.toasts.children].slice(-1), toast);
     setTimeout(close, isTrouble ? 2 * TOAST : TOAST);
+  }
+
+  /** Time a run of a technique from its start to its end, for the next who chooses it. */
+  _time() {
+    const { number, state, technique } = this.run;
+    if (state === "loading") this._run = { number, began: performance.now() };
+    const run = this._run;
+    if (state !== "done" || !run || run.number !== number) return;
+    try {
+      localStorage.setItem(`${TIMES}${technique}`, String(Math.max(1, Math.round((performance.now() - run.began) / 1000))));
+    } catch { /* a browser that keeps nothing */ }
+    this._run = null;
+  }
+
+  /** How many seconds a technique took here the last time; null where it has not been run. @param {string} technique */
+  secondsOf(technique) {
+    try {
+      return Number(localStorage.getItem(`${TIMES}${technique}`)) || null;
+    } catch {
+      return null;
+    }
   }
 
   /** @param {string} words */

@@ -12,7 +12,7 @@ const NEW = {
     ...[6, 20, 34, 50, 66, 80, 94, 110].map((x) => /** @type {[number, number, number, number]} */ ([x, 60, 10, 4])),
     ...[6, 13, 20, 36, 43, 50, 66, 73, 80, 96, 103, 110].map((x) => /** @type {[number, number, number, number]} */ ([x, 68, 3, 5])),
   ],
-  transformers: [[66, 20, 10, 2], [78, 30, 8, 2], [88, 40, 12, 2], [66, 58, 20, 2], [90, 52, 10, 2], [104, 26, 14, 2], [104, 60, 16, 2]],
+  transformers: [[74, 18, 10, 2], [86, 28, 8, 2], [96, 38, 10, 2], [74, 58, 18, 2], [96, 52, 8, 2], [108, 26, 14, 2], [108, 60, 14, 2]],
 };
 const FILLS = ["var(--dc-t1)", "url(#dc-card-2)", "url(#dc-card-3)", "var(--dc-t4)", "url(#dc-card-5)", "url(#dc-card-6)"];
 
@@ -38,7 +38,7 @@ export function cardPicture(technique) {
     s("rect", { x: 70.5, y: 10.5, width: 12, height: 6, rx: 2, fill: "none", stroke: "var(--dc-removed-ring)", "stroke-dasharray": "2.5 1.5" }),
     s("path", { d: "M70 13.5h13", stroke: "var(--dc-removed-ring)" }), s("rect", { x: 70, y: 18, width: 13, height: 7, rx: 2, fill: FILLS[0], stroke: "var(--dc-added-ring)", "stroke-width": 0.8 }),
   ] : [];
-  const seam = isContinued ? [s("path", { d: "M62 2v74", stroke: "var(--dc-ink-3)", "stroke-dasharray": "3 2" })] : [];
+  const seam = isContinued ? [s("path", { d: "M70.5 2v74", stroke: "var(--dc-ink-3)", "stroke-dasharray": "3 2" })] : [];
   const box = (/** @type {any[]} */ ...parts) => s("svg", { viewBox: "0 0 128 78", class: "dc-card-box" },
     ...[32, 64, 96].map((x) => s("path", { d: `M${x} 0v78`, stroke: "var(--dc-line)" })), ...parts);
   return h("div", { class: "dc-card-picture", "aria-hidden": "true" }, box(...old(false)),

@@ -87,7 +87,7 @@ export class StudioComposition {
     this.redoButton = button({ label: "Redo", icon: "redo", kind: "ghost", title: "Redo (Ctrl+Y)", onclick: () => this.roll.redo() });
     this.bar = transportBar({
       transport: app.transport, primary: true, metronome: false,
-      after: [this.sides.element, this.changes.element, h("span", { class: "dc-spread" }), this.undoButton, this.redoButton, this.views.element],
+      after: [this.sides.element, this.changes.element, h("div", { class: "dc-bar-end dc-spread" }, this.undoButton, this.redoButton, this.views.element)],
     });
     this.bar.element.classList.add("dc-bar");
     this.beforeWords = h("span", { class: "dc-hint dc-strip-words" });
@@ -95,8 +95,8 @@ export class StudioComposition {
     this.stripRow = h("div", { class: "dc-roll-row dc-strip-row" }, h("div", { class: "dc-roll-gutter dc-strip-label" }, h("b", {}, "Before"), this.beforeWords), this.stripPlace);
     this.gutter = h("div", { class: "dc-roll-gutter" });
     this.rollPlace = h("div", { class: "dc-roll-place" });
-    this.rollRow = h("div", { class: "dc-roll-row" }, this.gutter, this.rollPlace);
-    this.notation = h("div", { class: "dc-notation", hidden: true, tabindex: 0, "aria-label": "Notation" });
+    this.rollRow = h("div", { class: "dc-roll-row dc-grows" }, this.gutter, this.rollPlace);
+    this.notation = h("div", { class: "dc-notation dc-grows", hidden: true, tabindex: 0, "aria-label": "Notation" });
     this.metrics = h("div", {});
     this.roll = new PianoRollView(this.rollPlace, {
       piece: app.state.input, transport: app.transport, sound: app.sound, minHeight: ROLL_HEIGHT, label: "Composition, piano roll",
@@ -108,13 +108,13 @@ export class StudioComposition {
     this._buildFooter();
     this.none = h("div", { class: "dc-none" }, h("h2", {}, "No composition yet"), h("p", {}, "Choose a technique and press its button: what it makes is kept here by itself."),
       button({ label: "Choose a technique", text: "Choose a technique", kind: "primary", onclick: () => app.go(2) }));
-    this.body = h("div", {}, this.titleRow, this.bar.element, this.stripRow, this.rollRow, this.notation, this.metrics, this.footer);
+    this.body = h("div", { class: "dc-step-body" }, this.titleRow, this.bar.element, this.stripRow, this.rollRow, this.notation, this.metrics, this.footer);
     this.element.append(this.none, this.body);
   }
 
   _buildFooter() {
     this.back = button({ label: "Technique", text: "Technique", icon: "left", onclick: () => this.app.go(2) });
-    this.saved = h("span", { class: "dc-hint" });
+    this.saved = h("span", { class: "dc-hint dc-saved" });
     this.exports = h("div", { class: "dc-exports", role: "group", "aria-label": "Take it with you" },
       ...FORMATS.map(([format, text]) => h("button", { type: "button", class: "dc-segment", "aria-label": `Download as ${text}`, onclick: (/** @type {any} */ event) => this._export(format, event.currentTarget) }, text)),
       h("button", { type: "button", class: "dc-segment", "aria-label": "Download a share file", title: "One page that plays and shows the piece, with no network", onclick: (/** @type {any} */ event) => this._export("share", event.currentTarget) }, icon("share"), "Share file"));
@@ -146,12 +146,18 @@ export class StudioComposition {
   }
 
   _follow() {
-    const { result_id: id, saved_at } = this.app.state;
+    const { result_id: id } = this.app.state;
     this.none.hidden = id !== null;
     this.body.hidden = id === null;
-    this.saved.textContent = this.isEdited ? "Edited by hand, not kept yet." : this.opened ? `Saved by itself, ${ago(this._entry?.created ?? saved_at)}` : "";
+    this.update();
     if (id === null) { this.opened = null; return; }
     if (!this._opening && this.opened?.id !== id && this._failed !== id) this.open(id);
+  }
+
+  /** What is kept, and since when. */
+  update() {
+    const { saved_at } = this.app.state;
+    this.saved.textContent = this.isEdited ? "Edited by hand, not kept yet." : this.opened ? `Saved by itself, ${ago(this._entry?.created ?? saved_at)}` : "";
   }
 
   get _entry() {

@@ -19,7 +19,7 @@ export class StudioDrawer {
       h("div", { class: "dc-row dc-drawer-head" }, h("h2", {}, "Compositions"), h("span", { class: "dc-spread" }, button({ label: "Close the compositions", icon: "close", kind: "ghost", onclick: onclose }))),
       h("label", { class: "dc-search" }, icon("search"), this.search), this.list);
     this.element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => { if (event.key === "Escape") { event.preventDefault(); onclose(); } });
-    /** @type {Map<string, {key: string, element: HTMLElement}>} */
+    /** @type {Map<string, {key: string, element: HTMLElement, picture: {destroy: () => void}}>} */
     this.rows = new Map();
     this.playing = "";
     this.transport = app.sound.createTransport();
@@ -31,6 +31,7 @@ export class StudioDrawer {
 
   destroy() {
     for (const stop of this._stops) stop();
+    for (const { picture } of this.rows.values()) picture.destroy();
     this.transport.dispose();
   }
 
@@ -47,6 +48,7 @@ export class StudioDrawer {
   _row(one) {
     const key = `${one.title} ${one.how}`, known = this.rows.get(one.id);
     if (known?.key === key) return known.element;
+    known?.picture.destroy();
     const play = button({ label: `Play ${one.title}`, icon: "play", kind: "round", class: "dc-button dc-button-round dc-button-icon dc-play-small", onclick: () => this._play(one.id) });
     const menu = h("div", { class: "dc-menu", role: "menu", hidden: true, "aria-label": one.title },
       item("Open", () => this.open(one.id)), item("Use as input", () => this._use(one.id)), item("Compare with the open one", () => this.oncompare(one.id)),
@@ -59,12 +61,21 @@ export class StudioDrawer {
     menu.addEventListener("focusout", (/** @type {FocusEvent} */ event) => { if (!menu.contains(/** @type {Node} */ (event.relatedTarget)) && event.relatedTarget !== more) this._menu(menu, more, false); });
     menu.addEventListener("click", () => this._menu(menu, more, false));
     const name = h("button", { type: "button", class: "dc-drawer-title", onclick: () => this.open(one.id) }, one.title);
+    const picture = thumbnail(one.picture, 38);
     const element = h("li", { class: "dc-drawer-row", "data-id": one.id },
       h("div", { class: "dc-row" }, name, h("span", { class: "dc-spread" }, more)), menu,
-      h("div", { class: "dc-hint" }, `${one.how}, ${ago(one.created)} · ${one.seconds >= 60 ? `${Math.floor(one.seconds / 60)} min ` : ""}${Math.round(one.seconds % 60)} s`),
-      h("div", { class: "dc-row dc-drawer-picture" }, play, thumbnail(one.picture, 200, 36).canvas));
-    this.rows.set(one.id, { key, element });
+      h("div", { class: "dc-hint dc-drawer-how" }, about(one)),
+      h("div", { class: "dc-row dc-drawer-picture" }, play, picture.canvas));
+    this.rows.set(one.id, { key, element, picture });
     return element;
+  }
+
+  /** Say again how long ago each was made. */
+  tell() {
+    for (const one of this.app.compositions) {
+      const how = this.rows.get(one.id)?.element.querySelector(".dc-drawer-how");
+      if (how) how.textContent = about(one);
+    }
   }
 
   /** @param {HTMLElement} menu @param {HTMLElement} more @param {boolean} opens */
@@ -153,6 +164,11 @@ export class StudioDrawer {
     if (answer) this.app.toast(`Deleted “${one.title}”.`, { action: "Undo", onaction: () => this.app.ask("restore", { id: one.id }) });
     this.search.focus();
   }
+}
+
+/** How a composition came to be, when, and how long it is. @param {any} one */
+function about({ how, created, seconds }) {
+  return `${how}, ${ago(created)} · ${seconds >= 60 ? `${Math.floor(seconds / 60)} min ` : ""}${Math.round(seconds % 60)} s`;
 }
 
 /** @param {string} text @param {() => void} act */

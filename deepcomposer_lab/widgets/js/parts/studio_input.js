@@ -1,7 +1,7 @@
 // Step 1, the input track: where it comes from, how it was played, and what is done to its timing and pitch.
 import { History } from "../lib/history.js";
 import { ask } from "../lib/kernel.js";
-import { barsOf, emptyPiece, endOf, pitchName } from "../lib/piece.js";
+import { emptyPiece, pitchName } from "../lib/piece.js";
 import { writeMidi } from "../lib/midi_file.js";
 import { pageMidi } from "../lib/web_midi.js";
 import { button, download, h, icon, select, setPressed, slider, stepper, switchControl } from "./dom.js";
@@ -70,6 +70,8 @@ export class StudioInput {
     this._shownKey = "";
     /** @type {any[]} How each track sounds here. */
     this.mix = [];
+    /** @type {(() => void)[]} */
+    this._pictures = [];
     this.history = new History(this._snapshot());
     this.element = h("div", { class: "dc-step dc-step-input" });
     this._build();
@@ -86,7 +88,7 @@ export class StudioInput {
   }
 
   destroy() {
-    for (const stop of this._stops) stop();
+    for (const stop of [...this._stops, ...this._pictures]) stop();
     this.recorder.destroy();
     this.keyboard.destroy();
     this.roll.destroy();
@@ -136,7 +138,7 @@ export class StudioInput {
     this._buildFooter();
     this.element.append(
       h("div", { class: "dc-tabs-row" }, this.tabs, this.hint), this.panel, this.bar.element,
-      h("div", { class: "dc-roll-row" }, this.gutter, this.rollPlace), this.keysRow, this.footer);
+      h("div", { class: "dc-roll-row dc-grows" }, this.gutter, this.rollPlace), this.keysRow, this.footer);
     this._listenToParts();
   }
 
@@ -160,9 +162,12 @@ export class StudioInput {
       label: "Pitch, semitones", value: state.pitch, minimum: limits.pitch[0], maximum: limits.pitch[1], onchange: (value) => this._change({ pitch: value }),
     });
     this.countIn = button({
-      label: "Count-in of one bar", text: "Count-in", pressed: true,
+      label: "Count-in of one bar", text: "Count-in", pressed: true, title: "One bar of clicks before a recording begins",
       onclick: () => { this.recorder.countIn = this.recorder.countIn ? 0 : 1; setPressed(this.countIn, this.recorder.countIn > 0); },
     });
+    this.figures = h("span", { class: "dc-vk-figures", "aria-hidden": "true" });
+    this.countIn.prepend(this.figures);
+    this._figures(0, 4);
     this.overdub = button({
       label: "Overdub", text: "Overdub", pressed: false, title: "Record onto what is there, instead of anew",
       onclick: () => setPressed(this.overdub, this.overdub.getAttribute("aria-pressed") !== "true"),
@@ -294,7 +299,7 @@ export class StudioInput {
   _samples() {
     return h("div", { class: "dc-samples", role: "group", "aria-label": "Sample melodies" },
       ...this.app.catalogue.samples.map((/** @type {any} */ sample) => h("button", {
-        type: "button", class: "dc-chip", "aria-pressed": String(sample.title === this.app.state.input.title), "data-sample": sample.title,
+        type: "button", class: "dc-chip", "aria-pressed": String(sample.title === this.app.state.input.title), "data-sample": sample.title, title: sample.title,
         onclick: () => this._ask("sample", { name: sample.name }, `sample ${sample.title}`),
       }, h("b", {}, sample.title), h("span", { class: "dc-hint" }, `${counted(sample.bars, "bar")} of ${sample.metre}`))));
   }
@@ -370,9 +375,11 @@ export class StudioInput {
 
   _earlier() {
     const list = this.app.compositions;
+    for (const destroy of this._pictures.splice(0)) destroy();
     if (!list.length) return h("p", { class: "dc-source-words" }, "No composition yet. Each technique keeps what it makes here, by itself.");
     return h("div", { class: "dc-samples", role: "group", "aria-label": "Earlier compositions" }, ...list.slice(0, 24).map((/** @type {any} */ one) => {
-      const { canvas } = thumbnail(one.picture, 120, 28);
+      const { canvas, destroy } = thumbnail(one.picture, 28);
+      this._pictures.push(destroy);
       return h("button", {
         type: "button", class: "dc-chip", "aria-pressed": String(one.id === this.app.state.input_id),
         onclick: () => this._ask("use", { id: one.id }, `composition ${one.title}`),
@@ -409,6 +416,7 @@ export class StudioInput {
 
   _showRecorder() {
     const { state } = this.recorder, isOn = state !== "idle";
+    if (state !== "count-in") this._figures(0, this.figures.children.length);
     this.recordButton.setAttribute("aria-label", isOn ? "Stop recording" : "Record");
     this.recordButton.title = isOn ? "Stop recording (R)" : "Record (R)";
     this.recordButton.classList.toggle("dc-recording", isOn);
@@ -424,6 +432,12 @@ export class StudioInput {
   /** @param {{count: number, of: number}} beat */
   _showBeat({ count, of }) {
     this._words(`Count-in: ${count} of ${of}`);
+    this._figures(count, of);
+  }
+
+  /** The beats of the count-in on its button, the one that sounds marked. @param {number} count @param {number} of */
+  _figures(count, of) {
+    this.figures.replaceChildren(...Array.from({ length: of }, (_, index) => h("i", { class: index === count - 1 ? "dc-on" : null, "data-beat": index + 1 })));
   }
 
   /** @param {any[]} rows */
@@ -601,10 +615,10 @@ export class StudioInput {
     this.undoButton.disabled = !this.history.canUndo;
     this.redoButton.disabled = !this.history.canRedo;
     const shown = this.shown ?? input, count = shown.tracks.reduce((/** @type {number} */ sum, /** @type {any} */ track) => sum + track.notes.length, 0);
-    const end = endOf(shown), bars = barsOf(shown, end).filter((bar) => bar.number > 0 && bar.start < end - 1e-6).length;
+    const { bars } = this.app;
     const trim = settings.trim ?? [0, this.roll.length];
     if (JSON.stringify(this.roll.trim) !== JSON.stringify(trim)) this.roll.setTrim(trim);
-    this.trimShown.textContent = settings.trim ? `beats ${+(trim[0] + 1).toFixed(2)} to ${+trim[1].toFixed(2)}` : `all ${counted(bars, "bar")}`;
+    this.trimShown.textContent = count === 0 ? "no notes yet" : settings.trim ? `beats ${+(trim[0] + 1).toFixed(2)} to ${+trim[1].toFixed(2)}` : `all ${counted(bars, "bar")}`;
     this.trimReset.hidden = !settings.trim;
     this.empty.hidden = count > 0 || this.recorder.state !== "idle";
     if (!this.empty.hidden && !this.empty.children.length) this._fillEmpty();
@@ -618,9 +632,11 @@ export class StudioInput {
   }
 
   _fillEmpty() {
-    this.empty.append(h("b", {}, "No melody yet"), h("p", {}, "Press record and play, draw notes here, or start from a sample."),
-      h("div", { class: "dc-row" }, button({ label: "Record", text: "Record", icon: "record", onclick: () => this.record() }),
-        button({ label: "Start from Ode to Joy", text: "Ode to Joy", icon: "note", onclick: () => this._ask("sample", { name: "ode_to_joy" }, "sample") })));
+    const record = button({ label: "Record", text: "Record", icon: "record", onclick: () => this.record() });
+    record.classList.add("dc-record");
+    this.empty.append(h("div", { class: "dc-empty-card" }, h("b", {}, "No melody yet"), h("p", {}, "Press record and play, draw notes here, or start from a sample."),
+      h("div", { class: "dc-row" }, record,
+        button({ label: "Start from Ode to Joy", text: "Ode to Joy", icon: "note", onclick: () => this._ask("sample", { name: "ode_to_joy" }, "sample") }))));
   }
 }
 

@@ -70,7 +70,7 @@ export class StudioTechnique {
     this.go = button({ label: "Compose", text: "Compose", kind: "primary", onclick: () => this.compose() });
     this.hint = h("span", { class: "dc-hint" });
     this.element.append(cardPatterns(), h("h2", { class: "dc-question" }, "What should happen to your melody?"), this.cards,
-      h("div", { class: "dc-technique-row" }, this.settings, this.runPanel),
+      h("div", { class: "dc-technique-row dc-grows" }, this.settings, this.runPanel),
       h("div", { class: "dc-footer" }, this.back, h("div", { class: "dc-spread dc-row" }, this.hint, this.cancel, this.go)));
   }
 
@@ -86,6 +86,7 @@ export class StudioTechnique {
 
   /** The step comes to the front. */
   async enter() {
+    this._showTimes();
     if (this.app.isRunning) return;
     this.app.ask("refresh"); // a model that was trained meanwhile
     await this.app.settle();
@@ -109,7 +110,8 @@ export class StudioTechnique {
   _showCatalogue() {
     const { techniques } = this.app.catalogue;
     if (!techniques.length) {
-      this.cards.replaceChildren(h("p", { class: "dc-source-words" }, "The techniques are being loaded …"));
+      this.cards.replaceChildren(h("p", { class: "dc-source-words dc-loading", role: "status" }, h("i", { class: "dc-spinner", "aria-hidden": "true" }), "The techniques are being loaded. This takes some seconds the first time."));
+      this.settings.replaceChildren(h("p", { class: "dc-hint" }, "The parameters come with them."));
       return;
     }
     this.tiles = techniques.map((/** @type {any} */ technique) => h("button", {
@@ -119,7 +121,7 @@ export class StudioTechnique {
     h("div", { class: "dc-card-words" }, h("i", { class: "dc-radio", "aria-hidden": "true" }),
       h("div", { class: "dc-card-text" }, h("div", { class: "dc-card-title" }, h("b", {}, technique.verb), h("span", { class: "dc-card-name" }, technique.label)),
         h("div", { class: "dc-card-sentence" }, technique.sentence),
-        h("div", { class: "dc-hint" }, technique.models.length ? learnt(technique) : "Its model is not here: `deepcomposer-lab doctor` says how to get it.")))));
+        h("div", { class: "dc-hint dc-card-learnt" }, ...(technique.models.length ? [learnt(technique, this.app.secondsOf(technique.name))] : worded("Its model is not here: `deepcomposer-lab doctor` says how to get it.")))))));
     this.cards.replaceChildren(...this.tiles);
     this.cards.onkeydown = (/** @type {KeyboardEvent} */ event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -132,6 +134,13 @@ export class StudioTechnique {
     };
     this._settingsKey = "";
     this.update();
+  }
+
+  _showTimes() {
+    for (const technique of this.app.catalogue.techniques.filter((/** @type {any} */ one) => one.models.length)) {
+      const tile = this.tiles?.find((/** @type {any} */ one) => one.dataset.technique === technique.name);
+      if (tile) tile.querySelector(".dc-card-learnt").textContent = learnt(technique, this.app.secondsOf(technique.name));
+    }
   }
 
   /** @param {string} name */
@@ -284,8 +293,9 @@ export class StudioTechnique {
       ? told ? `${unit} ${told.done} of ${told.total}${left ? `, about ${Math.max(1, Math.round(left))} s left` : ""}` : "This takes a moment the first time."
       : run.state === "idle" ? `${counted(notes, "note")} go in.` : run.state === "failed" ? "" : run.words;
     this.counts.replaceChildren(...(told ? [mark("dc-added-mark"), h("b", {}, `+${told.added}`), " added ", ...(told.removed ? [mark("dc-removed-mark"), h("b", {}, `−${told.removed}`), " removed"] : [])] : []));
-    this.news.textContent = running ? told?.words ?? "" : "";
-    this.news.hidden = !this.news.textContent;
+    const words = running ? told?.words ?? "" : "";
+    this.news.replaceChildren(icon(words.startsWith("Just removed") ? "minus" : "plus"), words);
+    this.news.hidden = !words;
     this.trouble.hidden = run.state !== "failed";
     if (run.state === "failed") this.trouble.replaceChildren(icon("warning"), h("span", {}, ...worded(run.error ?? "Nobody knows why.")));
     this.element.dataset.run = run.state;
@@ -299,9 +309,10 @@ function newTrack(piece) {
   return piece.tracks.push({ name: "New notes", program: piece.tracks[0]?.program ?? 0, is_drum: false, notes: [] }) - 1;
 }
 
-/** @param {any} technique */
-function learnt(technique) {
-  return technique.name === "gan" ? `Genres: ${technique.learnt_from}.` : `Learnt from ${technique.learnt_from}.`;
+/** @param {any} technique @param {number | null} seconds */
+function learnt(technique, seconds) {
+  const from = technique.name === "gan" ? `Genres: ${technique.learnt_from}.` : `Learnt from ${technique.learnt_from}.`;
+  return seconds ? `${from} Took ${seconds} s here the last time.` : from;
 }
 
 /** @param {string} name */

@@ -1,5 +1,5 @@
 // A piece as a picture the size of a thumb.
-import { coloursOf } from "../lib/theme.js";
+import { coloursOf, onTheme } from "../lib/theme.js";
 import { h } from "./dom.js";
 
 /** @typedef {{notes: [track: number, onset: number, pitch: number, duration: number][], end: number, low: number, high: number}} Picture */
@@ -15,20 +15,24 @@ export function pictureOf(piece) {
   };
 }
 
-/** @param {Picture} picture @param {number} width @param {number} height px */
-export function thumbnail(picture, width, height) {
-  const canvas = h("canvas", { class: "dc-thumbnail", "aria-hidden": "true", style: `aspect-ratio: ${width} / ${height}` });
+/** As wide as there is room. @param {Picture} picture @param {number} height px */
+export function thumbnail(picture, height) {
+  const canvas = h("canvas", { class: "dc-thumbnail", "aria-hidden": "true", style: `height: ${height}px` });
   const draw = () => {
-    const scale = devicePixelRatio || 1, pen = canvas.getContext("2d"), colours = coloursOf(canvas.parentElement ?? document.body);
-    canvas.width = width * scale;
-    canvas.height = height * scale;
+    if (!canvas.isConnected || !canvas.clientWidth) return;
+    const scale = devicePixelRatio || 1, pen = canvas.getContext("2d"), colours = coloursOf(/** @type {HTMLElement} */ (canvas.parentElement));
+    const [wide, high] = [canvas.clientWidth, canvas.clientHeight];
+    canvas.width = Math.round(wide * scale);
+    canvas.height = Math.round(high * scale);
     pen.scale(scale, scale);
-    const span = picture.high - picture.low + 1, row = (height - 4) / span, across = width / (picture.end || 1);
+    const span = picture.high - picture.low + 1, row = (high - 4) / span, across = wide / (picture.end || 1);
     for (const [track, onset, pitch, duration] of picture.notes) {
       pen.fillStyle = colours[`t${(track % 6) + 1}`];
       pen.fillRect(onset * across, 2 + (picture.high - pitch) * row, Math.max(1, duration * across - 0.4), Math.max(1.5, Math.min(4, row)));
     }
   };
-  requestAnimationFrame(draw); // once it stands in the page its colours are known
-  return { canvas, draw };
+  const observer = new ResizeObserver(draw); // at its first size too: then it stands in the page, and its colours are known
+  observer.observe(canvas);
+  const stop = onTheme(canvas, draw);
+  return { canvas, draw, destroy: () => { observer.disconnect(); stop(); } };
 }

@@ -366,6 +366,15 @@ class TestLibrary:
             one["id"] for one in page.studio.widget.compositions
         ]
 
+    def test_edits_that_were_not_kept_come_back_with_the_draft(self, page, made):
+        piece = page.ask("open", id=made)[0]["piece"]
+        piece["tracks"][0]["notes"][0][1] += 1
+        page.ask("set", patch={"edits": {"id": made, "piece": piece}})
+        page.studio._keep_draft()
+        again = dc.MusicStudio()
+        assert again.widget.state["edits"]["id"] == made
+        assert again.widget.state["edits"]["piece"]["tracks"][0]["notes"][0] == piece["tracks"][0]["notes"][0]
+
     def test_a_damaged_draft_stands_in_nobodys_way(self, home):
         for content in (b"{", b'{"format_version": 1, "draft": {"input": 3}}', b'{"format_version": 99, "draft": {}}'):
             (home / "draft.json").write_bytes(content)

@@ -93,6 +93,11 @@ class Studio:
         return self.root.locator(".dc-title")
 
     @property
+    def kept(self) -> int:
+        """How many compositions there are, as the header says."""
+        return int(self.root.locator(".dc-count").inner_text())
+
+    @property
     def lineage(self) -> list[str]:
         chips = self.root.get_by_role("group", name="How it came to be").locator(".dc-chip-plain")
         return chips.all_inner_texts()

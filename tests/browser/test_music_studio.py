@@ -77,6 +77,7 @@ def test_a_composition_from_the_first_key_to_a_file(server, page, studio, tmp_pa
     take_it_along(page, studio, made, tmp_path)
     engrave_it(page, studio)
     edit_what_was_made(page, studio)
+    compare_it_with_another(page, studio)
     save_reload_and_find_it(server, page, studio, empty)
     run_the_cell_again_after_a_restart(server, page, studio)
     assert page.faults == []
@@ -291,7 +292,7 @@ def engrave_it(page, studio):
 
 
 def edit_what_was_made(page, studio):
-    before = kernels_view(page)
+    before, kept = kernels_view(page), studio.kept
     roll = studio.roll("Composition, piano roll")
     roll.focus()
     page.keyboard.press("Home")
@@ -300,6 +301,24 @@ def edit_what_was_made(page, studio):
     studio.button("Keep the edits").click()
     after = waited_for(page, lambda seen: seen["steps"][-1:] == ["edit"], "the edit was kept")
     assert [pitch for pitch, _ in after["made"]] != [pitch for pitch, _ in before["made"]]
+    page.wait_for_timeout(500)
+    assert studio.kept == kept + 1  # once
+
+
+def compare_it_with_another(page, studio):
+    """Another composition stands as "before"; the open one stays open, and nothing new is kept."""
+    title, kept = studio.title.inner_text(), studio.kept
+    studio.button(re.compile("^Compositions")).click()
+    drawer = studio.root.get_by_role("complementary", name="Compositions")
+    other = drawer.locator(".dc-drawer-row").last
+    name = other.locator(".dc-drawer-title").inner_text()
+    other.get_by_role("button", name=re.compile("^More for")).click()
+    other.get_by_role("menuitem", name="Compare with the open one").click()
+    studio.root.locator(".dc-strip-words", has_text=name).wait_for()
+    page.wait_for_timeout(500)
+    assert studio.title.inner_text() == title
+    assert studio.kept == kept
+    studio.button("Close the compositions").click()
 
 
 def save_reload_and_find_it(server, page, studio, empty):
@@ -316,12 +335,19 @@ def save_reload_and_find_it(server, page, studio, empty):
     growth = len(saved.encode()) - empty
     print(f"Saved with its widgets, the notebook grows by {growth / 1e6:.2f} MB")
     assert growth < MOST_GROWTH
+    roll = studio.roll("Composition, piano roll")
+    roll.focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("ArrowDown")
+    studio.button("Keep the edits").wait_for()  # and is not pressed
+    page.wait_for_timeout(1000)
     page.reload()
     page.wait_for_selector(".jp-Notebook .jp-Cell")
     server.wait_for_kernel(page, NOTEBOOK)
     studio.root.wait_for(timeout=PATIENCE)
     studio.wait_for_step(3)  # where it was left
     studio.root.get_by_role("heading", name=title).wait_for()
+    studio.button("Keep the edits").wait_for()  # what was drawn and not kept is there
     studio.button(re.compile("^Compositions")).click()
     drawer = studio.root.get_by_role("complementary", name="Compositions")
     drawer.get_by_label("Search compositions").fill("something")

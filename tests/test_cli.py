@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import wave
@@ -1078,3 +1079,32 @@ def test_a_name_that_cannot_be_saved_under_is_refused_before_training(name, caps
     assert cli.main(["train", "ar_cnn_tiny", "--save", name]) == 2
     said = capsys.readouterr().err
     assert "small letters" in said or "comes with DeepComposer Lab" in said
+
+
+class TestStudio:
+    def test_a_port_that_cannot_be_had_is_told_before_anything_starts(self, capsys, monkeypatch):
+        monkeypatch.setattr(cli.os, "execve", lambda *_: pytest.fail("it started all the same"))
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            assert cli.main(["studio", "--no-browser", f"--port={port}"]) == 2
+        assert f"port {port} is in use; choose another one with --port" in capsys.readouterr().err
+        assert cli.main(["studio", "--port=99999"]) == 2
+        assert "a port lies in 1–65535; got 99999" in capsys.readouterr().err
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="There it stays a child.")
+    def test_it_becomes_voila_on_that_port_and_theme_here_alone(self, monkeypatch, capsys):
+        begun = []
+        monkeypatch.setattr(cli.os, "execve", lambda *given: begun.append(given) or 0)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        assert cli.main(["studio", "--no-browser", "--dark", f"--port={port}"]) == 0
+        ((_, command, surroundings),) = begun
+        assert command[1:3] == ["-m", "voila"]
+        assert {f"--port={port}", "--no-browser", "--theme=dark", "--Voila.ip=127.0.0.1"} <= set(command)
+        assert Path(command[3]).is_file()
+        templates = Path(surroundings["JUPYTER_PATH"].split(os.pathsep)[0], "voila", "templates")
+        assert (templates / "deepcomposer_lab").is_dir()
+        assert f"http://127.0.0.1:{port}/" in capsys.readouterr().out

@@ -420,9 +420,17 @@ def test_own_models_are_offered_and_compose(page):
     assert page.studio.composition.steps[-1].model == "my_own_band"
 
 
-def test_without_a_kernel_a_picture_stands_in(page, capsys):
+def test_without_a_kernel_a_picture_stands_in(page, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda value, **_: shown.append(value))
     page.studio._ipython_display_()
+    still, widget = shown  # two outputs: where one offers both, JupyterLab takes the widget, kernel or not
+    assert widget is page.studio.widget
     assert repr(page.studio).startswith("Music studio: “Frère Jacques”")
+    assert "Run the cell to open the studio." in still["text/html"]
+    picture = re.search(r"<svg.*?</svg>", still["text/html"], flags=re.DOTALL)[0]
+    assert ElementTree.fromstring(picture) is not None
+    assert not re.search(r'(?:src|href)="http', still["text/html"])
 
 
 def test_a_saved_notebook_stays_small(page):

@@ -20,7 +20,8 @@ and 0 when the answer is none (notes a bar in silence).
 The definitions come from the glossary's words and are computed from the notes themselves; no piano-roll grid
 stands between. The widespread implementations (the MuseGAN code, the sample notebooks made from it,
 pypianoroll, MusPy) differ, often by mistake; each docstring says how, so that published figures can be read.
-The lesson that uses them is notebooks/08_ar_cnn.ipynb.
+
+Lesson: notebooks/07_metrics.ipynb.
 """
 
 from __future__ import annotations

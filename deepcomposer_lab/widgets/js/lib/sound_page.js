@@ -23,6 +23,7 @@ const KEYS_BANK = 0;
 const HORIZON = 1.0; // s: what is handed to the audio thread ahead, so that a busy page goes on sounding
 const TICK = 80; // ms
 const START = 0.06; // s between the wish to play and the first note
+const LOUDNESS = 2; // one note of the SoundFont is soft; the limiter behind it holds chords
 const RATE = 44100;
 const TAIL = 2; // s after the last note in a file
 const REGISTER = Symbol.for("deepcomposer_lab.sound");
@@ -67,6 +68,7 @@ export class PageSound extends EventTarget {
     if (!this._context) {
       this._context = new AudioContext({ latencyHint: "interactive" });
       this._output = this._context.createGain();
+      this._output.gain.value = LOUDNESS;
       this._limiter = this._context.createDynamicsCompressor(); // chords of many tracks do not clip
       this._limiter.threshold.value = -8;
       this._limiter.ratio.value = 12;

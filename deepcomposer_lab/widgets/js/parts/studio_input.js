@@ -73,10 +73,12 @@ export class StudioInput {
     /** @type {(() => void)[]} */
     this._pictures = [];
     this.history = new History(this._snapshot());
+    this._asked = 0;
+    this._known = { input: app.state.input, text: JSON.stringify(app.state.input) };
     this.element = h("div", { class: "dc-step dc-step-input" });
     this._build();
     this._stops = [
-      listen(app, "state", () => this.update()),
+      listen(app, "state", () => { this._followInput(); this.update(); }),
       listen(app, "compositions", () => this._showSource()),
       listen(this.midi, "change", () => this._showMidi()),
       listen(this.midi, "activity", () => this._blink()),
@@ -343,7 +345,7 @@ export class StudioInput {
       sound: this.app.sound, bpm: this.app.state.settings.tempo ?? 100, height: 150,
       transcribe: async (samples, rate, beat) => {
         await this.app.settle();
-        const { value } = await ask(this.app.model, "transcribe", { rate, ...beat }, [samples]);
+        const { value } = await this._own(ask(this.app.model, "transcribe", { rate, ...beat }, [samples]));
         if (value.piece) {
           this.history.push(this._snapshot(), "a melody from the microphone");
           this._prepared(value, { fit: true });
@@ -362,7 +364,7 @@ export class StudioInput {
       try {
         await this.app.settle();
         this.app.transport.stop();
-        const { value } = await ask(this.app.model, "read", { name }, [bytes]);
+        const { value } = await this._own(ask(this.app.model, "read", { name }, [bytes]));
         this.history.push(this._snapshot(), `${name} imported`);
         this._prepared(value, { fit: true });
         panel.done(["“" + name + "” was read.", ...value.remarks].join(" "));
@@ -471,7 +473,7 @@ export class StudioInput {
   async _ask(what, values, reason, buffers = []) {
     await this.app.settle();
     this.app.transport.stop();
-    const answer = await this.app.ask(what, values, buffers);
+    const answer = await this._own(this.app.ask(what, values, buffers));
     if (!answer) return null;
     this.history.push(this._snapshot(), reason);
     this._prepared(answer, { fit: true });
@@ -484,6 +486,34 @@ export class StudioInput {
     await this.app.settle();
     this.history.push(this._snapshot(), "settings");
     this.prepare();
+  }
+
+  /** Wait for what this step asked for; the input that comes of it is no news. @template Value @param {Promise<Value>} answer @returns {Promise<Value>} */
+  async _own(answer) {
+    this._asked += 1;
+    try {
+      return await answer;
+    } finally {
+      this._asked -= 1;
+      if (!this._asked) this._isNews();
+    }
+  }
+
+  /** Whether the input is another one than that which was seen last; from now on it is seen. */
+  _isNews() {
+    const { input } = this.app.state;
+    if (input === this._known.input) return false;
+    const text = JSON.stringify(input), is = text !== this._known.text;
+    this._known = { input, text };
+    return is;
+  }
+
+  /** A cell of the notebook, or the drawer, may give another input: it is shown, and can be undone. */
+  async _followInput() {
+    if (this._asked || !this._isNews()) return;
+    this.history.push(this._snapshot(), "another input");
+    const answer = await this.app.ask("prepare");
+    if (answer) this._prepared(answer, { fit: true });
   }
 
   async prepare() {
@@ -523,7 +553,7 @@ export class StudioInput {
     this.ghost = null;
     if (this._isShown()) this.app.hear(this, piece);
     await this.app.settle();
-    const answer = await this.app.ask("input", { piece, edited: true, settings: change });
+    const answer = await this._own(this.app.ask("input", { piece, edited: true, settings: change }));
     if (!answer) return;
     this.history.push(this._snapshot(), reason);
     if (isBaked) this.app.toast("Rhythm assist and pitch are now part of the notes, so that you can edit them.", { action: "Undo", onaction: () => this.undo() });
@@ -544,7 +574,7 @@ export class StudioInput {
   /** @param {{piece: Piece, settings: any, source: string}} snapshot @param {string} words */
   async _return({ piece, settings, source }, words) {
     await this.app.settle();
-    const answer = await this.app.ask("input", { piece, edited: true, settings });
+    const answer = await this._own(this.app.ask("input", { piece, edited: true, settings }));
     if (!answer) return;
     this.app.patch({ source });
     this._prepared(answer, { fit: false });

@@ -55,7 +55,7 @@ function render({ model, el }) {
   const outer = /** @type {HTMLElement} */ (frame.closest(".dc"));
   frame.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     const page = pages[app.state.step - 1];
-    if (page.element.contains(/** @type {Node} */ (event.target))) page.key(event);
+    if (event.target === frame || page.element.contains(/** @type {Node} */ (event.target))) page.key(event);
   });
   outer.addEventListener("keydown", (event) => { if (event.target === outer) pages[app.state.step - 1].key(event); }); // a click beside all controls
 
@@ -67,7 +67,7 @@ function render({ model, el }) {
     const described = app.technique, model_ = app.chosenModel;
     const entry = app.compositions.find((/** @type {any} */ one) => one.id === state.result_id);
     const values = [`${state.input.title}${app.bars ? `, ${counted(app.bars, "bar")}` : ""}`, described ? `${described.label}${model_ ? `, ${model_.label.replace("AutoregressiveCNN ", "").replace("TransformerXL", "")}` : ""}` : "being loaded",
-      app.isRunning ? "being written" : entry?.title ?? "none yet"];
+      app.isRunning ? "being written" : entry?.title ?? (app.compositions.length ? "none open" : "none yet")];
     steps.forEach((step, index) => {
       const is = index + 1 === state.step, isDone = index + 1 < state.step && (index === 0 || state.result_id !== null);
       if (is) step.setAttribute("aria-current", "step"); else step.removeAttribute("aria-current");
@@ -76,12 +76,15 @@ function render({ model, el }) {
       step.querySelector(".dc-step-value").textContent = values[index];
     });
     count.textContent = String(app.compositions.length);
-    pages.forEach((page, index) => { page.element.hidden = index + 1 !== state.step; });
+    pages.forEach((page, index) => { if (index + 1 === state.step) page.element.hidden = false; });
     if (shown === state.step) return;
     if (shown) {
+      const left = pages[shown - 1].element;
+      if (left.contains(document.activeElement)) steps[state.step - 1].focus({ preventScroll: true });
       app.transport.stop();
       if (outer.getBoundingClientRect().top < 0) outer.scrollIntoView({ block: "start" }); // the next step begins at its top
     }
+    pages.forEach((page, index) => { page.element.hidden = index + 1 !== state.step; });
     shown = state.step;
     pages[shown - 1].enter();
   };

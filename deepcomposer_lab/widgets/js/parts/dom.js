@@ -242,6 +242,43 @@ export function root(element, name, label) {
     if (event.key === "Escape" && !event.defaultPrevented) /** @type {any} */ (document.activeElement)?.blur?.();
     event.stopPropagation();
   });
+  keepFocus(outer);
   element.append(outer);
   return frame;
+}
+
+const FOCUSABLE = "button, input, select, textarea, a[href], [tabindex]";
+
+/** @param {any} element */
+function canBeUsed(element) {
+  return element.isConnected && element.checkVisibility() && !element.disabled && !element.closest("[inert]");
+}
+
+/**
+ * Keep the focus in a widget whose focused control is hidden, disabled or removed: it goes to what stood around the control (not to
+ * another control, which a second press of Enter would work), and not to the page, where the place would be lost. @param {HTMLElement} outer
+ */
+function keepFocus(outer) {
+  /** @type {HTMLElement[]} The control that had the focus last, and all around it. */
+  let path = [];
+  outer.addEventListener("focusin", (event) => {
+    path = [];
+    for (let one = /** @type {HTMLElement | null} */ (event.target); one && one !== outer.parentElement; one = one.parentElement) path.push(one);
+  });
+  outer.addEventListener("focusout", (event) => {
+    const left = path;
+    if (!event.relatedTarget) queueMicrotask(() => { if (left === path && path.length && canBeUsed(path[0])) path = []; }); // somebody went elsewhere
+  });
+  const mend = () => {
+    const [last] = path;
+    if (!last || canBeUsed(last) || (document.activeElement !== document.body && document.activeElement !== last)) return;
+    const near = path.slice(1).find((around) => canBeUsed(around) && (around === outer || [...around.querySelectorAll(FOCUSABLE)].some(canBeUsed)));
+    if (!near) return;
+    if (!near.hasAttribute("tabindex")) {
+      near.tabIndex = -1;
+      near.addEventListener("blur", () => near.removeAttribute("tabindex"), { once: true });
+    }
+    near.focus({ preventScroll: true });
+  };
+  new MutationObserver(mend).observe(outer, { subtree: true, childList: true, attributes: true, attributeFilter: ["hidden", "disabled", "inert"] });
 }

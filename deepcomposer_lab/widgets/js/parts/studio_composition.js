@@ -59,7 +59,7 @@ export class StudioComposition {
     this.heard = "after";
     this.showsChanges = true;
     this._build();
-    this._stops = [listen(app, "state", () => this._follow()), listen(app, "compositions", () => this._showTitle())];
+    this._stops = [listen(app, "state", () => this._follow()), listen(app, "compositions", () => { this._showTitle(); this._follow(); })];
     this._follow();
   }
 
@@ -106,8 +106,10 @@ export class StudioComposition {
     this.roll.addEventListener("change", (/** @type {any} */ event) => this._edited(event.detail.piece));
     this.roll.addEventListener("track", (/** @type {any} */ event) => this.list?.choose(event.detail.track));
     this._buildFooter();
-    this.none = h("div", { class: "dc-none" }, h("h2", {}, "No composition yet"), h("p", {}, "Choose a technique and press its button: what it makes is kept here by itself."),
-      button({ label: "Choose a technique", text: "Choose a technique", kind: "primary", onclick: () => app.go(2) }));
+    this.noneTitle = h("h2", {});
+    this.noneWords = h("p", {});
+    this.noneButton = button({ label: "Choose a technique", text: "Choose a technique", kind: "primary", onclick: () => app.go(2) });
+    this.none = h("div", { class: "dc-none" }, this.noneTitle, this.noneWords, this.noneButton);
     this.body = h("div", { class: "dc-step-body" }, this.titleRow, this.bar.element, this.stripRow, this.rollRow, this.notation, this.metrics, this.footer);
     this.element.append(this.none, this.body);
   }
@@ -147,11 +149,21 @@ export class StudioComposition {
 
   _follow() {
     const { result_id: id } = this.app.state;
-    this.none.hidden = id !== null;
-    this.body.hidden = id === null;
+    this._present();
     this.update();
-    if (id === null) { this.opened = null; return; }
+    if (id === null) { this.opened = null; this._present(); return; }
     if (!this._opening && this.opened?.id !== id && this._failed !== id) this.open(id);
+  }
+
+  /** Show the composition, or why there is none. */
+  _present() {
+    const { app } = this, { result_id: id } = app.state, isThere = id !== null && this.opened !== null;
+    this.body.hidden = !isThere;
+    this.none.hidden = isThere;
+    const comes = id !== null && this._failed !== id, has = app.compositions.length > 0;
+    this.noneTitle.textContent = comes ? "Opening …" : has ? "No composition is open" : "No composition yet";
+    this.noneWords.textContent = comes ? "" : has ? "Open one from “Compositions” above, or let a technique make another." : "Choose a technique and press its button: what it makes is kept here by itself.";
+    this.noneButton.hidden = comes;
   }
 
   /** What is kept, and since when. */
@@ -171,8 +183,9 @@ export class StudioComposition {
     const answer = await this.app.ask("open", { id });
     this._opening = null;
     this._failed = answer ? null : id; // not asked for again and again
-    if (!answer) return;
+    if (!answer) { this._present(); return; }
     this.opened = { id, ...answer };
+    this._present(); // what is measured below has to be seen
     this.piece = answer.piece;
     this.before = answer.before;
     this.isEdited = false;

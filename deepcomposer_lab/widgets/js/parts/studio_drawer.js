@@ -160,8 +160,12 @@ export class StudioDrawer {
 
   /** @param {any} one */
   async _delete(one) {
+    const wasOpen = this.app.state.result_id === one.id;
     const answer = await this.app.ask("delete", { id: one.id });
-    if (answer) this.app.toast(`Deleted “${one.title}”.`, { action: "Undo", onaction: () => this.app.ask("restore", { id: one.id }) });
+    const restore = async () => {
+      if (await this.app.ask("restore", { id: one.id }) && wasOpen && this.app.state.result_id === null) this.app.patch({ result_id: one.id });
+    };
+    if (answer) this.app.toast(`Deleted “${one.title}”.`, { action: "Undo", onaction: restore });
     this.search.focus();
   }
 }

@@ -339,8 +339,9 @@ class MusicStudio:
         saved = library.find_composition(question["id"])
         piece = library.open_composition(saved)
         before = self._before(saved, piece)
-        self.composition = piece
-        self._patch({"result_id": saved.id})
+        with self._lock:
+            if self.widget.state["result_id"] == saved.id:  # cells may have composed on before this was asked for
+                self.composition = piece
         return {
             "piece": titled_plain(piece),
             "before": None if before is None else titled_plain(before),
@@ -455,6 +456,7 @@ class MusicStudio:
                 "words": "Loading the model …",
             }
             parent = self.widget.state["input_id"]
+            self.widget.tell("began", {"number": number, "piece": titled_plain(piece)})
             self._worker = threading.Thread(target=self._work, args=(number, piece, chosen, parent), daemon=True)
             self._worker.start()
             return number

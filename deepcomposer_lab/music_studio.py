@@ -352,8 +352,9 @@ class MusicStudio:
         saved = library.find_composition(question["id"])
         piece = library.open_composition(saved)
         before = self._before(saved)
-        self.composition = piece
-        self._patch({"result_id": saved.id})
+        with self._lock:
+            if self.widget.state["result_id"] == saved.id:  # cells may have composed on before this was asked for
+                self.composition = piece
         return {
             "piece": titled_plain(piece),
             "before": None if before is None else titled_plain(before),
@@ -467,6 +468,7 @@ class MusicStudio:
                 "words": "Loading the model …",
             }
             parent = self.widget.state["input_id"]
+            self.widget.tell("began", {"number": number, "piece": titled_plain(piece)})
             news = _News(self, number, self._cancelled)
             # A cancelled run may still be loading its model: this one begins when that one has ended.
             self._worker = threading.Thread(

@@ -187,7 +187,7 @@ class TestRuns:
         with pytest.raises(ValueError, match="composing already"):
             page.ask("compose")
         end = time.monotonic() + PATIENCE
-        while not page.told:
+        while not any(message["kind"] == "progress" for message in page.told):
             assert time.monotonic() < end
             time.sleep(0.02)
         began = time.monotonic()
@@ -269,6 +269,20 @@ class TestRuns:
         page.ask("delete", id=first)
         opened, _ = page.ask("open", id=page.compose(seed=4))
         assert notes(opened["before"]) == notes(titled_plain(page.studio.prepared()))
+
+    def test_the_page_is_told_with_which_piece_a_run_begins(self, page):
+        page.studio.compose(wait=True, seed=7, sampling_iterations=5)  # as a cell of the notebook does
+        [began] = [message["value"] for message in page.told if message["kind"] == "began"]
+        assert began == {"number": 1, "piece": titled_plain(page.studio.prepared())}
+
+    def test_a_late_look_at_an_earlier_result_does_not_open_it_again(self, page):
+        first = page.compose(parameters={"sampling_iterations": 5}, seed=7)
+        second = page.compose(seed=8)
+        kept = page.studio.composition
+        opened, _ = page.ask("open", id=first)
+        assert opened["piece"]["tracks"]
+        assert page.studio.widget.state["result_id"] == second
+        assert page.studio.composition is kept
 
     def test_nothing_to_compose_from_is_said(self, page):
         page.ask("input", piece=titled_plain(dc.Composition([dc.Track()])))

@@ -41,7 +41,7 @@ export class StudioApp extends EventTarget {
     const listed = () => this.dispatchEvent(new Event("compositions"));
     const known = () => this.dispatchEvent(new Event("catalogue"));
     const message = (/** @type {any} */ content) => {
-      if (content?.kind === "progress") this.dispatchEvent(new CustomEvent("progress", { detail: content.value }));
+      if (["began", "progress"].includes(content?.kind)) this.dispatchEvent(new CustomEvent(content.kind, { detail: content.value }));
     };
     const listeners = /** @type {[string, any][]} */ ([
       ["change:state", changed], ["change:run", run], ["change:compositions", listed], ["change:catalogue", known], ["msg:custom", message],

@@ -180,6 +180,7 @@ export class StudioComposition {
   async open(id) {
     this._opening = id;
     await (this.isEdited && this.opened?.id !== id ? this.keep() : this._keeping); // nothing that was drawn is lost
+    await this.app.settle(); // the kernel knows what is open before it is asked for it
     const answer = await this.app.ask("open", { id });
     this._opening = null;
     this._failed = answer ? null : id; // not asked for again and again

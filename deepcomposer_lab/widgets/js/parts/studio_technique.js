@@ -39,6 +39,7 @@ export class StudioTechnique {
     this._stops = [
       listen(app, "state", () => this.update()), listen(app, "catalogue", () => this._showCatalogue()),
       listen(app, "run", () => this.update()), listen(app, "progress", (event) => this._progress(event.detail)),
+      listen(app, "began", (event) => this._began(event.detail)),
     ];
     this._showCatalogue();
   }
@@ -243,6 +244,14 @@ export class StudioTechnique {
       this._starting = false;
       this.update();
     }
+  }
+
+  /** A run has begun, here or by a cell of the notebook, with this piece. @param {{number: number, piece: Piece}} value */
+  _began({ number, piece }) {
+    this.number = number;
+    this._begin(piece);
+    this.roll.setBefore(piece);
+    this.update();
   }
 
   /** @param {any} value */

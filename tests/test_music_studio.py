@@ -218,6 +218,14 @@ class TestRuns:
         assert page.compose() is not None
         assert page.studio.widget.run["state"] == "done"
 
+    def test_gans_cancelled_on_their_way_save_nothing(self, page, monkeypatch):
+        begin = music_studio._News.begin
+        monkeypatch.setattr(music_studio._News, "begin", lambda news, name: (begin(news, name), page.studio.cancel()))
+        assert page.compose(name="gan", model=None, parameters={}) is None
+        assert page.studio.widget.run["state"] == "cancelled"
+        assert "nothing was saved" in page.studio.widget.run["words"]
+        assert library.list_compositions() == []
+
     def test_after_a_cancel_that_has_not_ended_yet_the_next_run_waits_for_it(self, page, monkeypatch):
         go_on, order, composed = threading.Event(), [], page.studio._composed
 

@@ -12,6 +12,7 @@ from deepcomposer_lab.music.note import Note
 
 _MELODY_WORDS = re.compile(r"\b(melody|melodie|soprano|lead|vocals?|voice|solo|theme|tune|cantus)\b", re.IGNORECASE)
 _LEAST_SHARE = 0.25  # of the longest-sounding track: a triangle that rings twice is no melody
+_EPSILON = 1e-9  # beats
 _LEGATO = 0.125  # beats; notes that overlap by less were played one after the other, smoothly
 
 
@@ -47,7 +48,8 @@ def skyline(notes: Iterable[Note]) -> tuple[Note, ...]:
         if note.onset == last.onset:
             continue
         overlap = last.offset - note.onset
-        legato = overlap < _LEGATO and overlap < min(last.duration, note.duration) / 2
+        longest_legato = min(_LEGATO, min(last.duration, note.duration) / 2)
+        legato = overlap < longest_legato - _EPSILON  # an overlap of just so much is none, however it was rounded
         if note.pitch >= last.pitch or legato:
             line[-1] = replace(last, duration=note.onset - last.onset)
             line.append(note)

@@ -74,9 +74,9 @@ def words(editor):
 
 def compare(editor):
     """The bass is new, and the melody has lost its first note."""
-    assert words(editor) == "11 notes · 4 added, 1 removed since before"
+    assert words(editor) == "Two tracks: 11 notes · 4 added, 1 removed since before"
     editor.get_by_role("switch", name="Show changes").click()
-    assert words(editor) == "11 notes"
+    assert words(editor) == "Two tracks: 11 notes"
     editor.get_by_role("switch", name="Show changes").click()
 
 
@@ -165,7 +165,7 @@ def many_notes_are_smooth(page):
     run_cell(page, 4)
     editor = page.get_by_role("region", name="Piano-roll editor").nth(1)
     roll = editor.get_by_role("application", name="Piano roll, editable")
-    editor.locator(".dc-editor-words").filter(has_text="20000 notes").wait_for()
+    editor.locator(".dc-editor-words").filter(has_text="20,000 notes").wait_for()
     roll.scroll_into_view_if_needed()
     box = roll.bounding_box()
     page.mouse.move(box["x"] + 400, box["y"] + 200)

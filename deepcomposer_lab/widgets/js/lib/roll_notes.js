@@ -1,5 +1,7 @@
 // The notes that a piano roll edits: pure functions from lists to lists. Times in beats; no list is changed in place.
 
+import { seenOf } from "./roll_view.js";
+
 /** @typedef {import("./piece.js").Piece} Piece */
 /** @typedef {{id: number, track: number, onset: number, pitch: number, duration: number, velocity: number}} RollNote */
 
@@ -78,32 +80,93 @@ export function quantised(notes, ids, grid) {
   }));
 }
 
+/** Whether two lists hold the same notes, whatever their names. @param {RollNote[]} a @param {RollNote[]} b */
+export function sameNotes(a, b) {
+  return a.length === b.length && a.every((note, index) => {
+    const other = b[index];
+    return note.track === other.track && note.onset === other.onset && note.pitch === other.pitch && note.duration === other.duration && note.velocity === other.velocity;
+  });
+}
+
 /**
- * What changed from one piece to another. A note is the same where pitch and onset are, whatever its track.
- * @param {Piece} before @param {Piece} after
- * @returns {{added: Set<string>, removed: {track: number, onset: number, pitch: number, duration: number, isDrum: boolean}[], kept: number}}
- *   `added` holds "track:onset:pitch" of the later piece
+ * What a copy holds: the notes from the first one's onset on. @param {RollNote[]} notes @param {Set<number>} ids
+ * @returns {{notes: Omit<RollNote, "id">[], first: number, length: number}}
  */
-export function compared(before, after) {
-  const name = (/** @type {boolean} */ isDrum, /** @type {number} */ onset, /** @type {number} */ pitch) =>
-    `${isDrum ? "d" : "p"}${pitch}@${Math.round(onset * 960)}`;
-  /** @type {Map<string, {track: number, onset: number, pitch: number, duration: number, isDrum: boolean}[]>} */
+export function copied(notes, ids) {
+  const chosen = notes.filter((note) => ids.has(note.id));
+  const first = chosen.reduce((least, note) => Math.min(least, note.onset), Infinity);
+  const end = chosen.reduce((most, note) => Math.max(most, note.onset + note.duration), 0);
+  return {
+    notes: chosen.map(({ track, onset, pitch, duration, velocity }) => ({ track, onset: onset - first, pitch, duration, velocity })),
+    first: chosen.length ? first : 0, length: chosen.length ? end - first : 0,
+  };
+}
+
+/**
+ * The notes of a copy where they go: from one track onto the chosen one, from several each onto its own where there is one.
+ * @param {Omit<RollNote, "id">[]} copy @param {number} at @param {number} chosen @param {number} tracks how many there are
+ */
+export function placed(copy, at, chosen, tracks) {
+  const isOne = copy.every((note) => note.track === copy[0].track);
+  return copy.map((note) => ({ ...note, onset: note.onset + at, track: isOne || note.track >= tracks ? chosen : note.track }));
+}
+
+/**
+ * The note under a place; where several lie there the last one drawn.
+ * @param {RollNote[]} notes by onset @param {number} longest the longest duration @param {number} beat @param {number} pitch
+ * @param {number} slack beats at either end that still count @param {number} first this track's notes before others @param {boolean} only no others
+ * @returns {RollNote | null}
+ */
+export function noteAt(notes, longest, beat, pitch, slack, first, only) {
+  /** @type {RollNote | null} */
+  let found = null;
+  const [from, end] = seenOf(notes, beat - slack, beat + slack + 1e-9, longest);
+  for (let index = end - 1; index >= from; index--) {
+    const note = notes[index];
+    if (note.pitch !== pitch || note.onset - slack > beat || note.onset + note.duration + slack < beat) continue;
+    if (note.track === first) return note;
+    if (!only) found ??= note;
+  }
+  return found;
+}
+
+/** @typedef {{added: Set<number>, removed: RollNote[], kept: number, lengths: Map<number, number>}} Changes
+ * `added` names notes of the later list; `lengths` names those that were kept, but lasted otherwise: for how long */
+
+/**
+ * What changed from one list of notes to another. A note is the same where pitch and onset are, whatever its track; drums are
+ * only the same as drums.
+ * @param {RollNote[]} before @param {RollNote[]} after @param {boolean[]} drumsBefore whether a track is one of drums @param {boolean[]} drumsAfter
+ * @returns {Changes}
+ */
+export function changesOf(before, after, drumsBefore, drumsAfter) {
+  // 960 ticks a beat hold every grid there is; a number is found faster than a text.
+  const name = (/** @type {RollNote} */ note, /** @type {boolean} */ isDrum) => (Math.round(note.onset * 960) * 128 + note.pitch) * 2 + (isDrum ? 1 : 0);
+  /** @type {Map<number, RollNote[]>} */
   const open = new Map();
-  before.tracks.forEach((track, index) => {
-    for (const [onset, pitch, duration] of track.notes) {
-      const key = name(track.is_drum, onset, pitch);
-      open.set(key, [...(open.get(key) ?? []), { track: index, onset, pitch, duration, isDrum: track.is_drum }]);
-    }
-  });
-  const fresh = new Set();
+  for (const note of before) {
+    const key = name(note, drumsBefore[note.track]), there = open.get(key);
+    if (there) there.push(note);
+    else open.set(key, [note]);
+  }
+  const added = new Set(), /** @type {Map<number, number>} */ lengths = new Map();
   let kept = 0;
-  after.tracks.forEach((track, index) => {
-    for (const [onset, pitch] of track.notes) {
-      const rest = open.get(name(track.is_drum, onset, pitch));
-      if (rest?.length) { rest.pop(); kept++; } else fresh.add(noteKey(index, onset, pitch));
-    }
-  });
-  return { added: fresh, removed: [...open.values()].flat(), kept };
+  for (const note of after) {
+    const there = open.get(name(note, drumsAfter[note.track]));
+    if (!there?.length) { added.add(note.id); continue; }
+    const isAlike = (/** @type {RollNote} */ one) => Math.abs(one.duration - note.duration) < 1 / 960;
+    const alike = there.findIndex((one) => one.track === note.track && isAlike(one));
+    const [was] = there.splice(alike >= 0 ? alike : Math.max(0, there.findIndex(isAlike)), 1);
+    if (!isAlike(was)) lengths.set(note.id, was.duration);
+    kept++;
+  }
+  return { added, removed: sorted([...open.values()].flat()), kept, lengths };
+}
+
+/** What changed from one piece to another. @param {Piece} before @param {Piece} after @returns {Changes} */
+export function compared(before, after) {
+  const drums = (/** @type {Piece} */ piece) => piece.tracks.map((track) => track.is_drum);
+  return changesOf(notesOf(before), notesOf(after), drums(before), drums(after));
 }
 
 /** @param {number} track @param {number} onset @param {number} pitch */

@@ -54,3 +54,54 @@ export function seenOf(notes, from, to, longest) {
   };
   return [search(from - longest), search(to)];
 }
+
+/**
+ * Taller or lower rows, with the pitch under `y` where it was; `room` is the height of all rows.
+ * @param {RollGeometry} view @param {number} factor @param {number} y @param {number} room @param {number} least px a row @param {number} most
+ */
+export function stretched(view, factor, y, room, least = 4, most = 28) {
+  const row = Math.max(least, Math.min(most, view.row * factor));
+  const above = (y - view.ruler) / view.row;
+  return { ...view, row, rows: Math.floor(room / row), top: Math.round(view.top - above + (y - view.ruler) / row) };
+}
+
+/**
+ * Of bars by their start, those that reach into a stretch. @template {{start: number, beats: number}} B
+ * @param {B[]} bars @param {number} from @param {number} to @returns {[first: number, end: number]}
+ */
+export function barsWithin(bars, from, to) {
+  let low = 0, high = bars.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (bars[middle].start + bars[middle].beats <= from) low = middle + 1; else high = middle;
+  }
+  let end = low;
+  while (end < bars.length && bars[end].start <= to) end++;
+  return [low, end];
+}
+
+/**
+ * The bar of a beat: the last one that has begun. @template {{start: number, beats: number}} B
+ * @param {B[]} bars @param {number} beat @returns {B}
+ */
+export function barAt(bars, beat) {
+  const [first] = barsWithin(bars, beat + 1e-6, beat);
+  return bars[Math.min(first, bars.length - 1)];
+}
+
+/**
+ * A stretch from one beat line to another, at least one long: a loop as it is dragged on the ruler.
+ * @param {{start: number, beats: number, denominator: number}[]} bars @param {number} a @param {number} b @returns {[number, number]}
+ */
+export function onBeats(bars, a, b) {
+  const from = Math.min(a, b), to = Math.max(a, b), first = barAt(bars, from), last = barAt(bars, to);
+  const start = first.start + Math.floor((from - first.start) / (4 / first.denominator) + 1e-6) * (4 / first.denominator);
+  const step = 4 / last.denominator, end = Math.min(last.start + last.beats, last.start + Math.ceil((to - last.start) / step - 1e-6) * step);
+  return [start, end > start ? end : start + step];
+}
+
+/** How far to scroll where a pointer drags past an edge: −1 to 1 of what is wanted a frame. @param {number} at @param {number} from @param {number} to */
+export function pull(at, from, to) {
+  const reach = 36;
+  return at < from ? Math.max(-1, (at - from) / reach) : at > to ? Math.min(1, (at - to) / reach) : 0;
+}

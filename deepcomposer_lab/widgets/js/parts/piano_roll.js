@@ -2,9 +2,9 @@
 import { History } from "../lib/history.js";
 import { barsOf, endOf, isBlackKey, pitchName } from "../lib/piece.js";
 import {
-  added, compared, LEAST_DURATION, moved, noteKey, notesOf, quantised, removed, resized, revoiced, snapped, withNotes,
+  added, changesOf, copied, LEAST_DURATION, moved, noteAt, noteKey, notesOf, placed, quantised, removed, resized, revoiced, sameNotes, snapped, withNotes,
 } from "../lib/roll_notes.js";
-import { beatOf, lastBeat, pitchOf, pitchRange, seenOf, xOf, yOf, zoomed } from "../lib/roll_view.js";
+import { barAt, barsWithin, beatOf, lastBeat, onBeats, pitchOf, pitchRange, pull, seenOf, stretched, xOf, yOf, zoomed } from "../lib/roll_view.js";
 import { coloursOf, onTheme, trackFill } from "../lib/theme.js";
 import { h, liveRegion } from "./dom.js";
 
@@ -16,15 +16,28 @@ const KEYS = 36, RULER = 24, LANE = 60, LEAST_ROW = 5, MOST_ROW = 16, NAMED_ROW 
 const EDGE = 6; // px at a note's end that resize it
 const CLICK = 4; // px a pointer may shake
 const EMPTY_BARS = 8;
+const BAR = 12; // px of the bar that scrolls
+const PULL = 16; // px a frame that an edge scrolls while something is dragged past it
+const LEAST_SCALE = 2; // px a beat, where the whole piece is no longer than that
+const MANY = 1500; // notes in sight from which narrow ones are set dot by dot, which is ten times as fast
+const FEW = 400; // velocities with a round head; more get a square one, which is drawn faster
+const HUES = ["t1", "t2", "t3", "t4", "t5", "t6"], DASHED = [3, 2], SOLID = /** @type {number[]} */ ([]);
+const PLATES = Array.from({ length: 128 }, (_, pitch) => pitchName(pitch).replace(/-?\d+$/, ""));
 
-/** @type {RollNote[]} What the page's clipboard holds; onsets from the first note's. */
-let clipboard = [];
+const NARROW = 4; // px a note has no room for marks
+
+/** @typedef {{canvas: HTMLCanvasElement, layer: CanvasRenderingContext2D, image: ImageData, dots: Uint32Array, inks: Uint32Array, width: number, height: number}} DotsLayer */
+const PALE = 0, CLEAR = 6, KEPT = 12, CHOSEN = 18, TAB = 19, GONE = 20; // places among a layer's inks: six hues each, then one
+
+/** What the page's clipboard holds, for every roll on it. @type {{notes: Omit<RollNote, "id">[], first: number, length: number, at: number | null}} */
+const clipboard = (/** @type {any} */ (globalThis))[Symbol.for("deepcomposer_lab.notes")] ??= { notes: [], first: 0, length: 0, at: null };
 
 export class PianoRollView extends EventTarget {
   /**
    * @param {HTMLElement} container
    * @param {{piece: Piece, editable?: boolean, transport?: any, sound?: any, compact?: boolean, keys?: boolean,
-   *   velocityLane?: boolean, minHeight?: number, label?: string, leastRows?: number}} options
+   *   velocityLane?: boolean, minHeight?: number, label?: string, leastRows?: number, emptyWords?: string}} options
+   *   `emptyWords` stand on a roll without notes
    */
   constructor(container, options) {
     super();
@@ -34,10 +47,38 @@ export class PianoRollView extends EventTarget {
     this.editable = editable;
     /** @type {Piece} */
     this._piece = piece;
-    this.history = new History(notesOf(piece));
+    /** What can be undone: the notes, and the piece they are of. @type {History<{notes: RollNote[], piece: Piece}>} */
+    this.history = new History({ notes: notesOf(piece), piece });
+    /** @type {RollNote[] | null} What the pointer is about to make of the notes. */
+    this._live = null;
     this._longest = 0;
+    this._end = 0;
+    this._lowest = Infinity;
+    this._highest = -Infinity;
     this._low = 48;
     this._high = 72;
+    /** @type {ReturnType<typeof barsOf>} */
+    this._bars = [];
+    /** @type {Piece["metres"] | null} */
+    this._metres = null;
+    this._pickup = 0;
+    this._pastedUntil = 0;
+    this._rise = 0;
+    /** @type {RollNote[]} */
+    this._beforeNotes = [];
+    /** @type {RollNote[]} */
+    this._ghostNotes = [];
+    this._longestGhost = 0;
+    this._longestRemoved = 0;
+    /** @type {Set<number>} */
+    this._marked = new Set();
+    /** @type {DotsLayer | null} */
+    this._dots = null;
+    /** @type {import("../lib/theme.js").Colours | null} The colours that the dots were made of. */
+    this._inked = null;
+    this._columns = new Float32Array(0); // the highest velocity drawn at each px
+    /** @type {Map<string, number>} */
+    this._widths = new Map();
     this._scale = 1;
     this._frame = 0;
     this._drawing = 0;
@@ -46,15 +87,20 @@ export class PianoRollView extends EventTarget {
     this._colours = null;
     /** @type {(string | CanvasPattern)[] | null} */
     this._fills = null;
-    /** @type {ReturnType<typeof compared> | null} */
+    /** @type {ReturnType<typeof changesOf> | null} */
     this._changes = null;
     /** @type {any} What the pointer is doing. */
     this._gesture = null;
-    /** @type {{original: RollNote[]} | null} */
-    this._previewing = null;
+    /** @type {{x: number, y: number, free: boolean, frame: number, rise: number} | null} Where the pointer drags. */
+    this._pointer = null;
+    /** @type {{x: number, y: number} | null} Where a note would be drawn. */
+    this._aim = null;
+    this._isAway = false; // somebody looked elsewhere while it plays
+    /** @type {number | null} Beats of a new note; the grid's step until a note was drawn or resized. */
+    this.noteLength = null;
     this.follow = true;
     this.leastRows = options.leastRows ?? 25;
-    this.grid = 0.25;
+    this._grid = 0.25;
     /** @type {"draw" | "select"} */
     this.tool = "draw";
     this.chosen = 0;
@@ -76,12 +122,13 @@ export class PianoRollView extends EventTarget {
     this.left = keys ? KEYS : 0;
     this.height = options.minHeight ?? (compact ? 72 : 300);
     this._fits = true;
+    this._fitsPitches = true;
 
     this.base = h("canvas", { class: "dc-roll-base" });
     this.over = h("canvas", { class: "dc-roll-over" });
     this.speech = liveRegion();
     const help = editable
-      ? "Arrows move the cursor or the chosen notes, Enter adds or chooses a note, Delete removes, Control with Z undoes, Space plays, Escape leaves."
+      ? "Arrows move the cursor or the chosen notes, with Shift by a bar or an octave, with Alt they change the length; Enter adds or chooses a note, Delete removes it, Q puts notes onto the grid, plus and minus change the velocity, Control with Z undoes, Space plays, Escape leaves."
       : "Left and right move the playhead, Space plays.";
     this.element = h("div", {
       class: "dc-roll", tabindex: 0, role: "application", "aria-label": options.label ?? "Piano roll", "aria-description": help,
@@ -89,6 +136,9 @@ export class PianoRollView extends EventTarget {
     }, this.base, this.over, this.speech);
     this.bar = h("div", { class: "dc-roll-scroll", "aria-hidden": "true", hidden: true }, h("i"));
     this.element.append(this.bar);
+    this.empty = options.emptyWords ? h("div", { class: "dc-roll-empty", "aria-hidden": "true", hidden: true }, h("span", {}, options.emptyWords)) : null;
+    if (this.empty) this.element.append(this.empty);
+    this.element.classList.toggle("dc-roll-seen", !editable);
     container.append(this.element);
 
     this._painter = /** @type {CanvasRenderingContext2D} */ (this.base.getContext("2d"));
@@ -103,10 +153,12 @@ export class PianoRollView extends EventTarget {
       this._listen(),
     ];
     const observer = new ResizeObserver(() => this._resize());
-    observer.observe(this.element);
+    try { // sharp also where the same size gets more pixels: another screen, another zoom
+      observer.observe(this.element, { box: "device-pixel-content-box" });
+    } catch { observer.observe(this.element); }
     this._stops.push(() => observer.disconnect());
     if (transport) {
-      const moved = () => this._animate();
+      const moved = () => { this._isAway = false; this._animate(); };
       transport.addEventListener("state", moved);
       this._stops.push(() => transport.removeEventListener("state", moved));
     }
@@ -117,6 +169,7 @@ export class PianoRollView extends EventTarget {
     for (const stop of this._stops) stop();
     cancelAnimationFrame(this._frame);
     cancelAnimationFrame(this._drawing);
+    if (this._pointer) cancelAnimationFrame(this._pointer.frame);
     this.element.remove();
   }
 
@@ -127,13 +180,16 @@ export class PianoRollView extends EventTarget {
     return this._piece;
   }
 
-  /** @param {Piece} piece @param {{keepHistory?: boolean, keepView?: boolean}} options */
-  setPiece(piece, { keepHistory = false, keepView = false } = {}) {
-    this._piece = piece;
+  /** @param {Piece} piece @param {{keepHistory?: boolean, keepView?: boolean, reason?: string}} options `reason`: what undo says it takes back */
+  setPiece(piece, { keepHistory = false, keepView = false, reason = "another piece" } = {}) {
+    this._drop();
     const notes = notesOf(piece);
-    if (keepHistory && this.history) this.history.push(notes, "another piece");
-    else this.history = new History(notes);
+    if (!keepHistory) this.history = new History({ notes, piece });
+    else if (!sameNotes(notes, this.notes) || !alikeBut(piece, this._piece)) this.history.push({ notes, piece }, reason);
+    else this.history.states[this.history.at] = { state: { notes, piece }, reason: this.history.undoes };
+    this._piece = piece;
     if (this.chosen >= piece.tracks.length) this.chosen = 0;
+    if (piece.tracks.length < 2) this.showsGhosts = false;
     this.selected = new Set();
     this._settle();
     if (!keepView) this.fit();
@@ -142,7 +198,7 @@ export class PianoRollView extends EventTarget {
   }
 
   get notes() {
-    return this.history.state;
+    return this._live ?? this.history.state.notes;
   }
 
   get canUndo() {
@@ -153,24 +209,63 @@ export class PianoRollView extends EventTarget {
     return this.history.canRedo;
   }
 
-  /** What follows from the notes: the longest, and what changed. */
-  _settle() {
-    this._longest = this.notes.reduce((most, note) => Math.max(most, note.duration), 0);
-    this._changes = this.before ? compared(this.before, this._piece) : null;
+  get grid() {
+    return this._grid;
   }
 
-  /** @param {RollNote[]} notes @param {string} reason */
+  /** Beats of a step; 0 for none. */
+  set grid(grid) {
+    this._grid = grid;
+    this.noteLength = null;
+    this._drawOver();
+  }
+
+  get _step() {
+    return this._grid || 0.25;
+  }
+
+  /** What follows from the notes: where they reach, and what changed. */
+  _settle() {
+    this._measure();
+    const drums = (/** @type {Piece} */ piece) => piece.tracks.map((track) => track.is_drum);
+    this._changes = this.before ? changesOf(this._beforeNotes, this.notes, drums(this.before), drums(this._piece)) : null;
+    this._longestRemoved = this._changes?.removed.reduce((most, note) => Math.max(most, note.duration), 0) ?? 0;
+    this._marked = this.highlighted.size === 0 ? new Set()
+      : new Set(this.notes.filter((note) => this.highlighted.has(noteKey(note.track, note.onset, note.pitch))).map((note) => note.id));
+    if (this.empty) this.empty.hidden = this.notes.length > 0;
+  }
+
+  _measure() {
+    this._longest = this._end = 0;
+    this._lowest = Infinity;
+    this._highest = -Infinity;
+    for (const { onset, duration, pitch } of this.notes) {
+      if (duration > this._longest) this._longest = duration;
+      if (onset + duration > this._end) this._end = onset + duration;
+      if (pitch < this._lowest) this._lowest = pitch;
+      if (pitch > this._highest) this._highest = pitch;
+    }
+    for (const { onset, duration, pitch } of this._beforeNotes) {
+      if (onset + duration > this._end) this._end = onset + duration;
+      if (pitch < this._lowest) this._lowest = pitch;
+      if (pitch > this._highest) this._highest = pitch;
+    }
+  }
+
+  /** @param {RollNote[]} notes @param {string} reason @returns {boolean} whether anything changed */
   _commit(notes, reason) {
-    if (notes === this.notes) return;
-    this.history.push(notes, reason);
+    if (notes === this.notes || sameNotes(notes, this.notes)) return false;
+    this.history.push({ notes, piece: withNotes(this._piece, notes) }, reason);
     this._took(reason);
+    return true;
   }
 
   /** @param {string} reason */
   _took(reason) {
-    this._piece = withNotes(this._piece, this.notes);
+    this._piece = this.history.state.piece;
     const ids = new Set(this.notes.map((note) => note.id));
     this.selected = new Set([...this.selected].filter((id) => ids.has(id)));
+    if (this.chosen >= this._piece.tracks.length) this.chosen = 0;
     this._settle();
     this._widen();
     this.draw();
@@ -181,6 +276,7 @@ export class PianoRollView extends EventTarget {
 
   undo() {
     if (!this.canUndo) return this.say("Nothing to undo.");
+    this._drop();
     const undone = this.history.undoes;
     this.history.undo();
     this._took("undo");
@@ -189,6 +285,7 @@ export class PianoRollView extends EventTarget {
 
   redo() {
     if (!this.canRedo) return this.say("Nothing to redo.");
+    this._drop();
     this.history.redo();
     this._took("redo");
     this.say(`Done again: ${this.history.undoes}.`);
@@ -196,6 +293,7 @@ export class PianoRollView extends EventTarget {
 
   selectAll() {
     this._select(this.notes.filter((note) => !this.showsGhosts || note.track === this.chosen).map((note) => note.id));
+    this.say(this.selected.size ? `${counted(this.selected.size)} chosen.` : "There is no note to choose.");
   }
 
   /** @param {Iterable<number>} ids */
@@ -217,51 +315,112 @@ export class PianoRollView extends EventTarget {
 
   deleteSelection() {
     if (!this.editable || this.selected.size === 0) return;
-    const count = this.selected.size;
-    this._commit(removed(this.notes, this.selected), `${counted(count)} removed`);
-    this.say(`${counted(count)} removed.`);
+    const words = `${counted(this.selected.size)} removed`;
+    this._commit(removed(this.notes, this.selected), words);
+    this.say(`${words}.`);
   }
 
   /** @param {number} grid */
-  quantise(grid = this.grid) {
-    if (this.editable) this._commit(quantised(this.notes, this._meant(), grid || 0.25), "moved onto the grid");
+  quantise(grid = this._step) {
+    if (!this.editable) return;
+    const ids = this._meant();
+    this.say(this._commit(quantised(this.notes, ids, grid || 0.25), "notes moved onto the grid") ? `${counted(ids.size)} moved onto the grid.` : "All notes are on the grid.");
   }
 
   /** @param {number} semitones */
   transpose(semitones) {
-    if (this.editable) this._commit(moved(this.notes, this._meant(), 0, semitones), `moved by ${semitones} semitones`);
+    if (!this.editable) return;
+    const ids = this._meant(), by = Math.abs(semitones) === 12 ? "an octave" : Math.abs(semitones) === 1 ? "a semitone" : `${Math.abs(semitones)} semitones`;
+    const words = `${counted(ids.size)} moved ${semitones > 0 ? "up" : "down"} ${by}`;
+    this.say(this._commit(moved(this.notes, ids, 0, semitones), words) ? `${words}.` : ids.size ? "They can go no further." : "There is no note to move.");
+    this._showSelection();
   }
 
   /** @param {number} velocity */
   setVelocity(velocity) {
-    if (this.editable) this._commit(revoiced(this.notes, this._meant(), () => velocity), `velocity ${velocity}`);
+    if (!this.editable) return;
+    this._commit(revoiced(this.notes, this._meant(), () => velocity), `velocity ${velocity}`);
+    this.say(`Velocity ${velocity}.`);
+  }
+
+  /** @param {number} by */
+  changeVelocity(by) {
+    if (!this.editable) return;
+    const ids = this._meant();
+    if (!this._commit(revoiced(this.notes, ids, (velocity) => velocity + by), by > 0 ? "louder" : "softer")) return this.say("No note changes.");
+    const heard = this.notes.filter((note) => ids.has(note.id)).map((note) => note.velocity);
+    const [least, most] = [heard.reduce((a, b) => Math.min(a, b)), heard.reduce((a, b) => Math.max(a, b))];
+    this.say(`Velocity ${least === most ? least : `${least} to ${most}`}.`);
+  }
+
+  /** Lengthen or shorten the chosen notes. @param {number} beats */
+  changeLength(beats) {
+    if (!this.editable || this.selected.size === 0) return;
+    const least = this._step; // a note that is on the grid keeps a step of it
+    const notes = this.notes.map((note) => !this.selected.has(note.id) ? note
+      : { ...note, duration: Math.max(Math.min(note.duration, least), note.duration + beats) });
+    this._commit(notes, beats > 0 ? "notes made longer" : "notes made shorter");
+    const [note] = this.selection;
+    if (this.selected.size === 1) this.noteLength = note.duration;
+    this.say(`${this._where(note.onset, note.pitch)}, ${lasts(note.duration)}.`);
+  }
+
+  /** Give the chosen notes a length. @param {number} beats */
+  setLength(beats) {
+    if (!this.editable || this.selected.size === 0) return;
+    const duration = Math.max(LEAST_DURATION, beats);
+    this._commit(this.notes.map((note) => this.selected.has(note.id) ? { ...note, duration } : note), "length changed");
+    if (this.selected.size === 1) this.noteLength = duration;
   }
 
   copy() {
-    const notes = this.selection;
-    if (!notes.length) return;
-    const first = Math.min(...notes.map((note) => note.onset));
-    clipboard = notes.map((note) => ({ ...note, onset: note.onset - first }));
-    this.say(`${counted(notes.length)} copied.`);
+    if (this.selected.size === 0) return this.say("Choose notes first: then they can be copied.");
+    Object.assign(clipboard, copied(this.notes, this.selected), { at: null });
+    this.say(`${counted(clipboard.notes.length)} copied.`);
+    this.dispatchEvent(new Event("selection"));
   }
 
   cut() {
+    if (!this.editable || this.selected.size === 0) return this.say("Choose notes first: then they can be cut.");
     this.copy();
     this.deleteSelection();
+    this.say(`${counted(clipboard.notes.length)} cut.`);
   }
 
   get canPaste() {
-    return clipboard.length > 0;
+    return clipboard.notes.length > 0;
   }
 
-  /** Put what was copied at the cursor, else at the playhead. */
+  /** Put what was copied at the cursor, else at the playhead; again and again, one after the other. */
   paste() {
-    if (!this.editable || !clipboard.length) return;
-    const at = snapped(this.cursor.visible ? this.cursor.beat : this.transport?.position ?? 0, this.grid);
-    const put = clipboard.map(({ id, ...note }) => ({ ...note, onset: note.onset + at, track: Math.min(note.track, this._piece.tracks.length - 1) }));
-    const { notes, ids } = added(this.notes, put);
+    if (!this.editable) return;
+    if (!clipboard.notes.length) return this.say("Nothing was copied yet.");
+    const here = snapped(this.cursor.visible ? this.cursor.beat : this.transport?.position ?? 0, this._grid);
+    const again = clipboard.at === here ? this._pastedUntil : here;
+    const { notes, ids } = added(this.notes, placed(clipboard.notes, again, this.chosen, this._piece.tracks.length));
     this.selected = new Set(ids);
     this._commit(notes, `${counted(ids.length)} put in`);
+    clipboard.at = here;
+    this._pastedUntil = again + Math.max(this._step, snapped(clipboard.length, this._grid));
+    this.say(`${counted(ids.length)} put in at ${this._when(again)}.`);
+    this._showSelection();
+  }
+
+  /** Loop the chosen notes, the bar of the cursor or playhead where none is; no loop where there was one. */
+  toggleLoop() {
+    const transport = this.transport;
+    if (!transport) return;
+    if (transport.loop) { transport.setLoop(null); return this.say("No loop."); }
+    let [from, to] = [Infinity, 0];
+    for (const note of this.selection) { from = Math.min(from, note.onset); to = Math.max(to, note.onset + note.duration); }
+    if (!this.selected.size) {
+      from = this.cursor.visible ? this.cursor.beat : transport.position;
+      const bar = barAt(this._barsUntil(from), from);
+      [from, to] = [bar.start, bar.start + bar.beats];
+    }
+    const [start, end] = onBeats(this._barsUntil(to), from, to);
+    transport.setLoop(start, end);
+    this.say(`Loop from ${this._when(start)} to ${this._when(end)}.`);
   }
 
   // ------------------------------------------------------------------------------ what else is shown
@@ -269,6 +428,7 @@ export class PianoRollView extends EventTarget {
   /** Show what changed since `before`; null shows the piece alone. @param {Piece | null} before */
   setBefore(before) {
     this.before = before;
+    this._beforeNotes = before ? notesOf(before) : [];
     this._settle();
     this._widen();
     this.draw();
@@ -281,18 +441,22 @@ export class PianoRollView extends EventTarget {
   /** Notes as they were played, dotted beneath. @param {Piece | null} ghost */
   setGhost(ghost) {
     this.ghost = ghost;
+    this._ghostNotes = ghost ? notesOf(ghost) : [];
+    this._longestGhost = this._ghostNotes.reduce((most, note) => Math.max(most, note.duration), 0);
     this.draw();
   }
 
   /** Mark notes by "track:onset:pitch" (lib/roll_notes.js, noteKey). @param {Iterable<string>} keys */
   setHighlight(keys) {
     this.highlighted = new Set(keys);
+    this._settle();
     this.draw();
   }
 
   /** @param {number} index */
   setChosenTrack(index) {
     this.chosen = index;
+    if (this.showsGhosts) this._select(this.selection.filter((note) => note.track === index).map((note) => note.id));
     this.draw();
   }
 
@@ -311,67 +475,119 @@ export class PianoRollView extends EventTarget {
 
   /** @param {string} words */
   say(words) {
-    this.speech.textContent = words;
+    this.speech.textContent = words === this.speech.textContent ? `${words}\u00a0` : words; // the same words again are spoken again
   }
 
   // ------------------------------------------------------------------------------ where things are
 
-  _allPitches() {
-    const pitches = this.notes.map((note) => note.pitch);
-    if (this.before) for (const track of this.before.tracks) for (const note of track.notes) pitches.push(note[1]);
-    return pitches;
+  /** The bars as far as a beat. @param {number} beat */
+  _barsUntil(beat) {
+    const { metres, pickup } = this._piece, known = this._bars[this._bars.length - 1];
+    const isOther = this._metres !== metres || this._pickup !== pickup;
+    if (isOther || !known || known.start < beat) {
+      this._bars = barsOf(this._piece, Math.max(beat, 2 * (isOther ? 0 : known?.start ?? 0), 64));
+      this._metres = metres;
+      this._pickup = pickup;
+    }
+    return this._bars;
   }
 
   /** Beats shown at most: the whole bars of the piece, eight where there is less. */
   get length() {
-    const end = Math.max(endOf(this._piece), this.before ? endOf(this.before) : 0);
-    const bars = barsOf(this._piece, end);
-    const last = bars[bars.length - 1];
-    const whole = last.start >= end - 1e-9 && end > 0 ? last.start : last.start + last.beats;
-    const [, numerator, denominator] = this._piece.metres[0];
-    return Math.max(whole, this.ruler ? (EMPTY_BARS * numerator * 4) / denominator : end);
+    const end = this._end, [, numerator, denominator] = this._piece.metres[0];
+    const least = this.ruler ? (EMPTY_BARS * numerator * 4) / denominator + this._piece.pickup : end;
+    if (end === 0) return least;
+    const bar = barAt(this._barsUntil(end), end);
+    return Math.max(bar.start >= end - 1e-9 ? bar.start : bar.start + bar.beats, least);
+  }
+
+  /** px a beat at which the whole piece is seen. */
+  get _whole() {
+    return Math.max(0.05, (this.view.width - this.left - 1) / Math.max(1, this.length));
+  }
+
+  get _bottom() {
+    return this.height - this.lane;
+  }
+
+  /** px of the bar that scrolls, where it covers the lane. */
+  get _foot() {
+    return this.bar.hidden ? 0 : BAR;
   }
 
   /** The whole piece in the width, and its pitches in the height. */
   fit() {
     this._fits = true;
+    this._fitsPitches = true;
     this.view.start = 0;
-    this.view.perBeat = Math.max(2, (this.view.width - this.left - 1) / this.length);
+    this.view.perBeat = this._whole;
     this._fitPitches();
     this.draw();
   }
 
   _fitPitches() {
-    const room = this.height - this.ruler - this.lane - 1;
+    const room = this._bottom - this.ruler - 1;
+    if (!this._fitsPitches) {
+      this.view.rows = Math.floor(room / this.view.row);
+      return this._keepInside();
+    }
     const least = this.ruler ? Math.max(this.leastRows, Math.floor(room / MOST_ROW)) : 13;
-    const { low, high } = pitchRange(this._allPitches(), least);
+    const { low, high } = pitchRange(this._lowest > this._highest ? [] : [this._lowest, this._highest], least);
     this._low = low;
     this._high = high;
     this.view.row = Math.max(this.ruler ? LEAST_ROW : 1.5, room / (high - low + 1));
-    this.view.rows = Math.floor(room / this.view.row);
+    this.view.rows = Math.floor(room / this.view.row + 1e-6);
     this.view.top = high;
   }
 
   /** Show a note that came outside what is seen. */
   _widen() {
-    const pitches = this._allPitches();
-    if (pitches.some((pitch) => pitch < this._low || pitch > this._high)) this._fitPitches();
-    if (this._fits && endOf(this._piece) > lastBeat(this.view)) this.fit();
+    if (this._fitsPitches && (this._lowest < this._low || this._highest > this._high)) this._fitPitches();
+    if (this._fits && this._end > lastBeat(this.view)) { this.view.start = 0; this.view.perBeat = this._whole; }
+  }
+
+  /** Scroll as little as shows a place. @param {number} beat @param {number} pitch */
+  _reveal(beat, pitch) {
+    const view = this.view, seen = (view.width - this.left) / view.perBeat;
+    if (beat < view.start || beat > view.start + seen * 0.98) view.start = Math.max(0, beat - seen * 0.15);
+    if (pitch > view.top) view.top = pitch;
+    if (pitch <= view.top - view.rows) view.top = pitch + view.rows - 1;
+    this._keepInside();
+    this.draw();
+  }
+
+  _showSelection() {
+    const [note] = this.selection;
+    if (note) this._reveal(note.onset, note.pitch);
   }
 
   /** @param {number} factor @param {number} [x] px from the left, the middle unless told otherwise */
   zoom(factor, x = (this.view.width + this.left) / 2) {
     this._fits = false;
-    this.view = zoomed(this.view, factor, x);
+    this.view = zoomed(this.view, factor, x, Math.min(LEAST_SCALE, this._whole));
+    this._keepInside();
+    this.draw();
+  }
+
+  /** Taller or lower rows. @param {number} factor @param {number} [y] px from above, the middle unless told otherwise */
+  zoomPitches(factor, y = (this.ruler + this._bottom) / 2) {
+    this._fitsPitches = false;
+    this.view = stretched(this.view, factor, y, this._bottom - this.ruler - 1);
     this._keepInside();
     this.draw();
   }
 
   /** @param {number} beats @param {number} [semitones] */
   scroll(beats, semitones = 0) {
+    const was = this.view.start;
     this.view.start += beats;
-    this.view.top += semitones;
+    if (semitones) {
+      this._fitsPitches = false;
+      this.view.top += semitones;
+    }
     this._keepInside();
+    if (this.view.start !== was) this._fits = false;
+    if (this.transport?.isPlaying && (this.transport.position < this.view.start || this.transport.position > lastBeat(this.view))) this._isAway = true;
     this.draw();
   }
 
@@ -408,8 +624,8 @@ export class PianoRollView extends EventTarget {
 
   _keepInside() {
     const seen = (this.view.width - this.left) / this.view.perBeat;
-    this.view.start = Math.max(0, Math.min(this.view.start, this.length + 4 - seen));
-    this.view.top = Math.min(this._high, Math.max(this.view.top, this._low + this.view.rows - 1));
+    this.view.start = Math.max(0, Math.min(this.view.start, this.length + Math.min(4, seen / 2) - seen));
+    this.view.top = Math.min(127, Math.max(this.view.top, Math.min(127, this.view.rows - 1)));
   }
 
   _resize() {
@@ -423,10 +639,12 @@ export class PianoRollView extends EventTarget {
       canvas.height = Math.round(this.height * scale);
     }
     this._fills = null;
+    this._columns = new Float32Array(width + 1);
     this.view.width = width;
     this._fitPitches();
-    if (this._fits) this.fit();
-    else { this._keepInside(); this.draw(); }
+    if (this._fits) { this.view.start = 0; this.view.perBeat = this._whole; }
+    this._keepInside();
+    this.drawNow(); // a canvas whose size changed is empty
   }
 
   /** Show the same beats at the same places as another roll. @param {PianoRollView} other */
@@ -471,7 +689,7 @@ export class PianoRollView extends EventTarget {
     pen.setTransform(this._scale, 0, 0, this._scale, 0, 0);
     pen.fillStyle = colours.roll;
     pen.fillRect(0, 0, width, this.height);
-    const bottom = this.height - this.lane;
+    const bottom = this._bottom;
     pen.save();
     pen.beginPath();
     pen.rect(this.left, this.ruler, width - this.left, bottom - this.ruler);
@@ -506,77 +724,173 @@ export class PianoRollView extends EventTarget {
 
   /** @param {number} top @param {number} bottom */
   _drawBars(top, bottom) {
-    const pen = this._painter, view = this.view, to = lastBeat(view);
-    for (const bar of barsOf(this._piece, to)) {
-      if (bar.start + bar.beats < view.start) continue;
-      const step = 4 / bar.denominator;
+    const pen = this._painter, view = this.view, to = lastBeat(view), bars = this._barsUntil(to);
+    const [first, end] = barsWithin(bars, view.start, to);
+    let last = -Infinity;
+    for (let index = first; index < end; index++) {
+      const bar = bars[index], step = 4 / bar.denominator, x = Math.round(xOf(view, bar.start));
       if (view.perBeat * step >= 9) {
         pen.fillStyle = this.colours.beat;
         for (let beat = step; beat < bar.beats - 1e-9; beat += step) pen.fillRect(Math.round(xOf(view, bar.start + beat)), top, 1, bottom - top);
       }
+      if (x - last < 5) continue; // so far away that every line would be a grey ground
+      last = x;
       pen.fillStyle = this.colours.bar;
-      pen.fillRect(Math.round(xOf(view, bar.start)), top, 1, bottom - top);
+      pen.fillRect(x, top, 1, bottom - top);
     }
   }
 
   _drawGhost() {
-    if (!this.ghost) return;
+    if (!this._ghostNotes.length) return;
     const pen = this._painter, view = this.view;
-    pen.save();
+    const [first, end] = seenOf(this._ghostNotes, view.start, lastBeat(view), this._longestGhost);
     pen.setLineDash([2, 2]);
     pen.strokeStyle = this.colours["played-ring"];
-    for (const track of this.ghost.tracks) {
-      for (const [onset, pitch, duration] of track.notes) {
-        const x = xOf(view, onset), wide = duration * view.perBeat;
-        if (x + wide < this.left || x > view.width) continue;
-        pen.strokeRect(x + 0.5, yOf(view, pitch) + 0.5, Math.max(2, wide - 1), view.row - 1);
-      }
+    for (let index = first; index < end; index++) {
+      const { onset, pitch, duration } = this._ghostNotes[index];
+      const x = xOf(view, onset), wide = duration * view.perBeat;
+      if (x + wide < this.left) continue;
+      pen.strokeRect(x + 0.5, yOf(view, pitch) + 0.5, Math.max(2, wide - 1), view.row - 1);
     }
-    pen.restore();
+    pen.setLineDash([]);
   }
 
   _drawNotes() {
-    const pen = this._painter, view = this.view, colours = this.colours;
+    const hasGhosts = this.showsGhosts && this._piece.tracks.length > 1, view = this.view;
     const [first, end] = seenOf(this.notes, view.start, lastBeat(view), this._longest);
-    const changes = this._changes, row = view.row, high = Math.max(1.5, row - 1);
-    const isNamed = row >= NAMED_ROW && this.ruler > 0;
+    const changes = this._changes;
+    const [from, to] = changes ? seenOf(changes.removed, view.start, lastBeat(view), this._longestRemoved) : [0, 0];
+    const dots = end - first + to - from > MANY ? this._beginDots() : null;
+    if (hasGhosts) this._drawPale(first, end, dots);
+    this._drawClear(first, end, hasGhosts, dots);
+    if (changes) for (let index = from; index < to; index++) this._drawRemoved(changes.removed[index], dots);
+    if (!dots) return;
+    dots.layer.putImageData(dots.image, 0, 0);
+    const pen = this._painter;
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.drawImage(dots.canvas, 0, 0);
+    pen.setTransform(this._scale, 0, 0, this._scale, 0, 0);
+  }
+
+  /** An empty picture as large as the roll, for notes that are but dots. @returns {DotsLayer} */
+  _beginDots() {
+    const { width, height } = this.base;
+    let dots = this._dots;
+    if (dots && dots.width === width && dots.height === height) dots.dots.fill(0);
+    else {
+      const canvas = h("canvas", { width, height }), layer = canvas.getContext("2d"), image = layer.createImageData(width, height);
+      this._dots = dots = { canvas, layer, image, dots: new Uint32Array(image.data.buffer), inks: new Uint32Array(21), width, height };
+      this._inked = null;
+    }
+    const { inks } = dots;
+    if (this._inked !== this.colours) {
+      this._inked = this.colours;
+      HUES.forEach((hue, index) => [PALE, CLEAR, KEPT].forEach((first, at) => { inks[first + index] = this._dot(hue, [0.22, 1, 0.42][at]); }));
+      inks[CHOSEN] = this._dot("accent", 1);
+      inks[TAB] = this._dot("ink", 1);
+      inks[GONE] = this._dot("removed-ring", 1);
+    }
+    return dots;
+  }
+
+  /** A colour as the dots of a picture hold it. @param {string} name @param {number} alpha 0 to 1 */
+  _dot(name, alpha) {
+    const probe = h("canvas", { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+    probe.fillStyle = this.colours[name];
+    probe.fillRect(0, 0, 1, 1);
+    const bytes = probe.getImageData(0, 0, 1, 1).data;
+    bytes[3] = Math.round(255 * alpha);
+    return new Uint32Array(bytes.buffer)[0];
+  }
+
+  /** @param {DotsLayer} layer @param {number} x @param {number} y @param {number} wide @param {number} high @param {number} ink of its `inks` */
+  _setDots(layer, x, y, wide, high, ink) {
+    const { dots, inks, width, height } = layer, scale = this._scale, dot = inks[ink];
+    const from = Math.max(0, Math.round(x * scale)), to = Math.min(width, Math.max(from + 1, Math.round((x + wide) * scale)));
+    const bottom = Math.min(height, Math.round((y + high) * scale));
+    for (let line = Math.max(0, Math.round(y * scale)); line < bottom; line++) {
+      for (let at = line * width + from, end = line * width + to; at < end; at++) dots[at] = dot;
+    }
+  }
+
+  /** Notes of tracks that are not edited now. @param {number} first @param {number} end @param {DotsLayer | null} dots */
+  _drawPale(first, end, dots) {
+    const pen = this._painter, view = this.view, row = view.row, high = Math.max(1.5, row - 1), bottom = this._bottom;
+    pen.globalAlpha = 0.22;
+    for (let index = first; index < end; index++) {
+      const note = this.notes[index];
+      if (note.track === this.chosen) continue;
+      const x = xOf(view, note.onset), y = yOf(view, note.pitch), wide = Math.max(2, note.duration * view.perBeat - 1);
+      if (x + wide < this.left || y <= this.ruler - row || y > bottom) continue;
+      if (dots && wide < NARROW) { this._setDots(dots, x, y, wide, high, PALE + note.track % 6); continue; }
+      pen.fillStyle = this.colours[`t${(note.track % 6) + 1}`];
+      pen.fillRect(x, y, wide, high);
+    }
+    pen.globalAlpha = 1;
+  }
+
+  /** @param {number} first @param {number} end @param {boolean} onlyChosen @param {DotsLayer | null} dots */
+  _drawClear(first, end, onlyChosen, dots) {
+    const pen = this._painter, view = this.view, colours = this.colours, row = view.row, high = Math.max(1.5, row - 1), bottom = this._bottom;
+    const changes = this._changes, isNamed = row >= NAMED_ROW && this.ruler > 0;
     pen.font = `600 ${Math.min(11, row - 3)}px ${colours.font}`;
     pen.textBaseline = "middle";
-    const drawAll = (/** @type {(note: RollNote) => boolean} */ which, /** @type {boolean} */ isPale) => {
-      for (let index = first; index < end; index++) {
-        const note = this.notes[index];
-        if (!which(note)) continue;
-        const x = xOf(view, note.onset), y = yOf(view, note.pitch), wide = Math.max(2, note.duration * view.perBeat - 1);
-        if (x + wide < this.left || y < this.ruler - row || y > this.height - this.lane) continue;
-        const isNew = changes?.added.has(noteKey(note.track, note.onset, note.pitch));
-        const isKept = changes !== null && changes !== undefined && !isNew;
-        pen.globalAlpha = isPale ? 0.22 : isKept ? 0.42 : 1;
-        pen.fillStyle = wide < 4 ? colours[`t${(note.track % 6) + 1}`] : this._fill(note.track);
-        if (row >= 7 && wide >= 5) { pen.beginPath(); pen.roundRect(x, y, wide, high, 2); pen.fill(); } else pen.fillRect(x, y, wide, high);
-        pen.globalAlpha = 1;
-        if (isPale) continue;
-        if (isKept && row >= 5) {
-          pen.strokeStyle = colours[`t${(note.track % 6) + 1}`];
-          pen.lineWidth = 1;
-          pen.strokeRect(x + 0.5, y + 0.5, wide - 1, high - 1);
-        }
-        if (isNew) this._markAdded(x, y, wide, high);
-        if (isNamed && wide >= 20 && !isNew) {
-          pen.fillStyle = isKept ? colours.ink : colours[`on-t${(note.track % 6) + 1}`];
-          const plate = pitchName(note.pitch).replace(/-?\d+$/, "");
-          if (note.track % 6 !== 0 && !isKept) { // on a pattern letters need a ground
-            const across = pen.measureText(plate).width;
-            pen.save(); pen.fillStyle = colours[`t${(note.track % 6) + 1}`]; pen.fillRect(x + 2, y + 1, across + 4, high - 2); pen.restore();
-          }
-          pen.fillText(plate, x + 4, y + high / 2 + 0.5);
-        }
-        if (this.highlighted.size && this.highlighted.has(noteKey(note.track, note.onset, note.pitch))) this._ring(x, y, wide, high, colours.ink);
-        if (this.selected.has(note.id)) this._ring(x, y, wide, high, colours.accent);
+    pen.lineWidth = 1;
+    for (let index = first; index < end; index++) {
+      const note = this.notes[index];
+      if (onlyChosen && note.track !== this.chosen) continue;
+      const x = xOf(view, note.onset), y = yOf(view, note.pitch), wide = Math.max(2, note.duration * view.perBeat - 1);
+      if (x + wide < this.left || y <= this.ruler - row || y > bottom) continue;
+      const isSelected = this.selected.size > 0 && this.selected.has(note.id);
+      const hue = colours[HUES[note.track % 6]], isNew = changes !== null && changes.added.has(note.id), isKept = changes !== null && !isNew;
+      if (dots && wide < NARROW) {
+        this._setDots(dots, x, y, wide, high, isSelected ? CHOSEN : (isKept ? KEPT : CLEAR) + note.track % 6);
+        if (isNew) this._setDots(dots, x, y, wide, 1, TAB); // a lid, where there is no room for a plus
+        continue;
       }
-    };
-    if (this.showsGhosts && this._piece.tracks.length > 1) drawAll((note) => note.track !== this.chosen, true);
-    drawAll((note) => !this.showsGhosts || note.track === this.chosen || this._piece.tracks.length === 1, false);
-    if (changes) for (const note of changes.removed) this._drawRemoved(note);
+      pen.fillStyle = wide < 4 ? hue : this._fill(note.track);
+      if (isKept) pen.globalAlpha = 0.42;
+      if (row >= 7 && wide >= 5) { pen.beginPath(); pen.roundRect(x, y, wide, high, 2); pen.fill(); } else pen.fillRect(x, y, wide, high);
+      if (isKept) {
+        pen.globalAlpha = 1;
+        if (row >= 5 && wide >= 4) { pen.strokeStyle = hue; pen.strokeRect(x + 0.5, y + 0.5, wide - 1, high - 1); }
+        const lasted = changes.lengths.size ? changes.lengths.get(note.id) : undefined;
+        if (lasted !== undefined) this._markLength(x, y, wide, high, lasted * view.perBeat - 1, note.track);
+      } else if (isNew) this._markAdded(x, y, wide, high);
+      if (isNamed && wide >= 20 && !isNew) this._name(note, x, y, high, isKept);
+      if (this._marked.size && this._marked.has(note.id)) this._ring(x, y, wide, high, colours.ink);
+      if (isSelected) this._ring(x, y, wide, high, colours.accent);
+    }
+  }
+
+  /** @param {RollNote} note @param {number} x @param {number} y @param {number} high @param {boolean} isPale */
+  _name(note, x, y, high, isPale) {
+    const pen = this._painter, plate = PLATES[note.pitch];
+    if (note.track % 6 !== 0 && !isPale) { // on a pattern letters need a ground
+      const key = `${plate} ${this.view.row}`;
+      let across = this._widths.get(key);
+      if (across === undefined) { across = pen.measureText(plate).width; this._widths.set(key, across); }
+      pen.fillStyle = this.colours[HUES[note.track % 6]];
+      pen.fillRect(x + 2, y + 1, across + 4, high - 2);
+    }
+    pen.fillStyle = isPale ? this.colours.ink : this.colours[`on-${HUES[note.track % 6]}`];
+    pen.fillText(plate, x + 4, y + high / 2 + 0.5);
+  }
+
+  /** A kept note that lasts otherwise: what is new of it clear, what is gone hollow and dashed. @param {number} x @param {number} y @param {number} wide @param {number} high @param {number} was px @param {number} track */
+  _markLength(x, y, wide, high, was, track) {
+    const pen = this._painter;
+    if (wide > was + 1) {
+      pen.fillStyle = this.colours[HUES[track % 6]];
+      pen.fillRect(x + was, y, wide - was, high);
+      pen.strokeStyle = this.colours["added-ring"];
+      if (wide - was >= 3) pen.strokeRect(x + was + 0.5, y + 0.5, wide - was - 1, high - 1);
+    } else if (was > wide + 1) {
+      pen.strokeStyle = this.colours["removed-ring"];
+      pen.setLineDash(DASHED);
+      pen.strokeRect(x + wide + 0.5, y + 0.5, was - wide - 1, high - 1);
+      pen.setLineDash(SOLID);
+    }
   }
 
   /** @param {number} x @param {number} y @param {number} wide @param {number} high @param {string} colour */
@@ -588,36 +902,35 @@ export class PianoRollView extends EventTarget {
     pen.lineWidth = 1;
   }
 
-  /** A ring, and a plus sign at the onset. @param {number} x @param {number} y @param {number} wide @param {number} high */
+  /** A ring, and a plus sign at the onset; where that is too small to be read, a dark tab. @param {number} x @param {number} y @param {number} wide @param {number} high */
   _markAdded(x, y, wide, high) {
     const pen = this._painter;
     pen.strokeStyle = this.colours["added-ring"];
-    pen.lineWidth = 1;
     if (wide >= 4 && high >= 4) pen.strokeRect(x + 0.5, y + 0.5, wide - 1, high - 1);
-    if (wide < 9 || high < 6) return;
-    const size = Math.min(high - 2, 9), cx = x + 1 + size / 2 + 1, cy = y + high / 2;
+    if (wide < 5) return;
     pen.fillStyle = this.colours.ink;
+    if (wide < 9 || high < 6) { pen.fillRect(x, y, Math.min(3, wide / 3), high); return; }
+    const size = Math.min(high - 2, 9), cx = x + 1 + size / 2 + 1, cy = y + high / 2;
     pen.fillRect(x + 1, y + 1, size + 2, high - 2);
     pen.fillStyle = this.colours.bg;
     pen.fillRect(cx - size / 2 + 1, cy - 0.75, size - 2, 1.5);
     pen.fillRect(cx - 0.75, cy - size / 2 + 1, 1.5, size - 2);
   }
 
-  /** Hollow, dashed, struck. @param {{onset: number, pitch: number, duration: number}} note */
-  _drawRemoved(note) {
+  /** Hollow, dashed, struck. @param {RollNote} note @param {DotsLayer | null} dots */
+  _drawRemoved(note, dots) {
     const pen = this._painter, view = this.view, x = xOf(view, note.onset), y = yOf(view, note.pitch);
     const wide = Math.max(3, note.duration * view.perBeat - 1), high = Math.max(2, view.row - 1);
-    if (x + wide < this.left || x > view.width) return;
-    pen.save();
+    if (x + wide < this.left || y <= this.ruler - view.row || y > this._bottom) return;
+    if (dots && wide < NARROW) return this._setDots(dots, x, y + high / 2 - 0.5, wide, 1, GONE);
     pen.strokeStyle = this.colours["removed-ring"];
-    pen.setLineDash([3, 2]);
-    pen.strokeRect(x + 0.5, y + 0.5, wide - 1, high - 1);
-    pen.setLineDash([]);
-    pen.beginPath();
-    pen.moveTo(x, y + high / 2);
-    pen.lineTo(x + wide, y + high / 2);
-    pen.stroke();
-    pen.restore();
+    if (wide >= 6) {
+      pen.setLineDash(DASHED);
+      pen.strokeRect(x + 0.5, y + 0.5, wide - 1, high - 1);
+      pen.setLineDash(SOLID);
+    }
+    pen.fillStyle = this.colours["removed-ring"];
+    pen.fillRect(x, y + high / 2 - 0.5, wide, 1);
   }
 
   /** @param {number} top */
@@ -632,17 +945,7 @@ export class PianoRollView extends EventTarget {
     pen.rect(this.left, top, view.width, this.lane);
     pen.clip();
     this._drawBars(top, this.height);
-    const [first, end] = seenOf(this.notes, view.start, lastBeat(view), 0);
-    for (let index = first; index < end; index++) {
-      const note = this.notes[index];
-      if (note.track !== this.chosen) continue;
-      const x = xOf(view, note.onset), y = this._laneY(note.velocity);
-      pen.fillStyle = this.selected.has(note.id) ? colours.accent : colours[`t${(note.track % 6) + 1}`];
-      pen.fillRect(x, y, 1.5, this.height - y);
-      pen.beginPath();
-      pen.arc(x + 0.75, y, 3, 0, 7);
-      pen.fill();
-    }
+    this._drawVelocities();
     pen.restore();
     pen.fillStyle = colours["ink-3"];
     pen.font = `10px ${colours.font}`;
@@ -650,13 +953,35 @@ export class PianoRollView extends EventTarget {
     pen.textAlign = "right";
     pen.fillText("127", this.left - 4, top + 4);
     pen.textBaseline = "bottom";
-    pen.fillText("1", this.left - 4, this.height - 2);
+    pen.fillText("1", this.left - 4, this.height - this._foot - 2);
     pen.textAlign = "left";
+  }
+
+  _drawVelocities() {
+    const pen = this._painter, view = this.view, foot = this.height - this._foot;
+    const [first, end] = seenOf(this.notes, view.start, lastBeat(view), 0);
+    const isRound = end - first <= FEW, hue = this.colours[HUES[this.chosen % 6]];
+    for (let round = 0; round < 2; round++) { // the chosen notes last, where they are not covered
+      this._columns.fill(0);
+      pen.fillStyle = round === 0 ? hue : this.colours.accent;
+      pen.beginPath();
+      for (let index = first; index < end; index++) {
+        const note = this.notes[index];
+        if (note.track !== this.chosen || this.selected.has(note.id) !== (round === 1)) continue;
+        const x = xOf(view, note.onset), y = this._laneY(note.velocity), column = Math.max(0, Math.round(x));
+        if (note.velocity <= this._columns[column]) continue; // behind a higher one
+        this._columns[column] = note.velocity;
+        pen.fillRect(x, y, 1.5, foot - y);
+        if (isRound) { pen.moveTo(x + 3.75, y); pen.arc(x + 0.75, y, 3, 0, 7); } else pen.fillRect(x - 1, y - 1, 3, 3);
+      }
+      pen.fill();
+      if (this.selected.size === 0) break;
+    }
   }
 
   /** @param {number} velocity */
   _laneY(velocity) {
-    return this.height - 4 - ((this.lane - 12) * velocity) / 127;
+    return this.height - this._foot - 4 - ((this.lane - this._foot - 12) * velocity) / 127;
   }
 
   _drawRuler() {
@@ -670,24 +995,28 @@ export class PianoRollView extends EventTarget {
     pen.rect(this.left, 0, view.width, this.ruler);
     pen.clip();
     if (this.transport?.loop) {
-      const [from, to] = this.transport.loop;
+      const [from, to] = this.transport.loop, x = xOf(view, from), end = xOf(view, to);
       pen.fillStyle = colours.tint;
-      pen.fillRect(xOf(view, from), 0, (to - from) * view.perBeat, this.ruler - 1);
+      pen.fillRect(x, 0, end - x, this.ruler - 1);
       pen.fillStyle = colours.accent;
-      pen.fillRect(xOf(view, from), this.ruler - 3, (to - from) * view.perBeat, 2);
+      pen.fillRect(x, this.ruler - 3, end - x, 2);
+      pen.fillRect(x, 6, 2, this.ruler - 7); // brackets, so that it is seen where it ends
+      pen.fillRect(end - 2, 6, 2, this.ruler - 7);
     }
     pen.font = `11px ${colours.font}`;
     pen.textBaseline = "middle";
-    let last = -Infinity;
-    for (const bar of barsOf(this._piece, lastBeat(view))) {
-      const x = Math.round(xOf(view, bar.start));
-      if (x < this.left - 40 || x > view.width) continue;
+    const bars = this._barsUntil(lastBeat(view)), [first, end] = barsWithin(bars, view.start - 40 / view.perBeat, lastBeat(view));
+    // Numbers at every bar, or every second, fourth, eighth …: never two that touch.
+    let every = 1;
+    while (bars.length > 1 && (bars[bars.length - 1].start / bars.length) * every * view.perBeat < 28) every *= 2;
+    for (let index = first; index < end; index++) {
+      const bar = bars[index], x = Math.round(xOf(view, bar.start)), isNumbered = (bar.number - 1) % every === 0;
+      if (every > 1 && !isNumbered && every * 2 > 8) continue;
       pen.fillStyle = colours.bar;
-      pen.fillRect(x, x - last >= 24 ? 4 : 14, 1, this.ruler);
-      if (x - last < 24 || bar.number === 0) continue;
+      pen.fillRect(x, isNumbered ? 4 : 14, 1, this.ruler);
+      if (!isNumbered || bar.number === 0) continue;
       pen.fillStyle = colours["ink-2"];
       pen.fillText(String(bar.number), x + 4, this.ruler / 2);
-      last = x;
     }
     pen.restore();
   }
@@ -737,7 +1066,8 @@ export class PianoRollView extends EventTarget {
 
   _followPlayhead() {
     const beat = this.transport.position, { start } = this.view, end = lastBeat(this.view);
-    if (!this.follow || this._gesture || (beat >= start && beat < end - (end - start) * 0.06)) return;
+    if (beat >= start && beat < end) this._isAway = false;
+    if (!this.follow || this._gesture || this._isAway || (beat >= start && beat < end - (end - start) * 0.06)) return;
     if (beat < start) this.view.start = Math.max(0, beat - 1);
     else this.view.start = beat - (end - start) * 0.1;
     this._keepInside();
@@ -761,11 +1091,15 @@ export class PianoRollView extends EventTarget {
     if (this.cursor.visible && this.editable && this.element.contains(document.activeElement)) {
       pen.strokeStyle = colours.accent;
       pen.setLineDash([3, 2]);
-      pen.strokeRect(xOf(view, this.cursor.beat) + 0.5, yOf(view, this.cursor.pitch) + 0.5, Math.max(6, (this.grid || 0.25) * view.perBeat), view.row - 1);
+      pen.lineWidth = 2;
+      pen.strokeRect(xOf(view, this.cursor.beat) + 0.5, yOf(view, this.cursor.pitch) + 0.5, Math.max(6, (this.noteLength ?? this._step) * view.perBeat), view.row - 1);
+      pen.lineWidth = 1;
       pen.setLineDash([]);
     }
-    const box = this._gesture?.box;
-    if (box) {
+    if (this._aim && !this._gesture) this._drawAim(pen);
+    const edges = this._gesture?.box;
+    if (edges) {
+      const x = xOf(view, edges.from), y = yOf(view, edges.high), box = { x, y, width: xOf(view, edges.to) - x, height: yOf(view, edges.low) + view.row - y };
       pen.strokeStyle = colours.accent;
       pen.fillStyle = colours.tint;
       pen.globalAlpha = 0.4;
@@ -781,6 +1115,39 @@ export class PianoRollView extends EventTarget {
         if (this.ruler) { pen.beginPath(); pen.moveTo(x - 5, 4); pen.lineTo(x + 5, 4); pen.lineTo(x + 5, 11); pen.lineTo(x, 16); pen.lineTo(x - 5, 11); pen.fill(); }
       }
     }
+  }
+
+  /** Where a click would draw a note, and which key that is. @param {CanvasRenderingContext2D} pen */
+  _drawAim(pen) {
+    const { onset, pitch } = this._aimed(/** @type {any} */ (this._aim)), view = this.view;
+    const x = xOf(view, onset), y = yOf(view, pitch);
+    pen.strokeStyle = this.colours["ink-2"];
+    pen.strokeRect(Math.max(this.left, x) + 0.5, y + 0.5, Math.max(4, (this.noteLength ?? this._step) * view.perBeat - 1), view.row - 2);
+    if (!this.left) return;
+    pen.fillStyle = this.colours.accent;
+    pen.globalAlpha = 0.35;
+    pen.fillRect(0, y, this.left - 1, view.row);
+    pen.globalAlpha = 1;
+    if (pitch % 12 === 0) return; // its name stands there
+    pen.fillStyle = this.colours["on-accent"];
+    pen.font = `600 10px ${this.colours.font}`;
+    const high = 14, at = Math.max(this.ruler, Math.min(this._bottom - high, y + view.row / 2 - high / 2));
+    pen.fillStyle = this.colours.accent;
+    pen.fillRect(0, at, this.left - 1, high);
+    pen.fillStyle = this.colours["on-accent"];
+    pen.textAlign = "right";
+    pen.textBaseline = "middle";
+    pen.fillText(pitchName(pitch), this.left - 4, at + high / 2 + 0.5);
+    pen.textAlign = "left";
+  }
+
+  /** @param {{x: number, y: number}} place */
+  _aimed({ x, y }) {
+    const beat = Math.max(0, beatOf(this.view, x));
+    return {
+      onset: this._grid ? Math.floor(beat / this._grid + 1e-6) * this._grid : beat,
+      pitch: Math.max(0, Math.min(127, pitchOf(this.view, y))),
+    };
   }
 
   /** @param {CanvasRenderingContext2D} pen @param {number} bottom */
@@ -810,9 +1177,7 @@ export class PianoRollView extends EventTarget {
 
   /** @param {number} x @param {number} y @returns {RollNote | null} */
   _noteAt(x, y) {
-    const beat = beatOf(this.view, x), pitch = pitchOf(this.view, y), slack = 2 / this.view.perBeat;
-    const hit = this.notes.filter((note) => note.pitch === pitch && note.onset - slack <= beat && note.onset + note.duration + slack >= beat);
-    return hit.findLast((note) => note.track === this.chosen) ?? (this.showsGhosts ? null : hit[hit.length - 1] ?? null);
+    return noteAt(this.notes, this._longest, beatOf(this.view, x), pitchOf(this.view, y), 2 / this.view.perBeat, this.chosen, this.showsGhosts);
   }
 
   _listen() {
@@ -827,53 +1192,66 @@ export class PianoRollView extends EventTarget {
       const { x, y } = place(event);
       element.focus({ preventScroll: true });
       this.cursor.visible = false;
+      this._aim = null;
       if (event.pointerType === "touch") {
         touches.set(event.pointerId, { x, y });
         if (touches.size === 2) { this._cancel(); return; }
       }
       if (event.button === 2) return;
       element.setPointerCapture(event.pointerId);
-      this._begin(x, y, event);
       event.preventDefault();
+      if (event.button === 1) this._gesture = { kind: "pan", x, y, start: this.view.start, top: this.view.top };
+      else this._begin(x, y, event);
     };
     const move = (/** @type {PointerEvent} */ event) => {
       const { x, y } = place(event);
       if (touches.has(event.pointerId) && touches.size === 2) return this._pinch(touches, event.pointerId, x, y);
-      if (this._gesture) this._drag(x, y, event);
-      else this._hover(x, y);
+      if (!this._gesture) return this._hover(x, y, event.pointerType);
+      this._pointer = { x, y, free: event.altKey, frame: this._pointer?.frame ?? 0, rise: this._pointer?.rise ?? 0 };
+      this._drag(x, y, event.altKey);
+      this._pullAlong();
     };
     const up = (/** @type {PointerEvent} */ event) => {
       touches.delete(event.pointerId);
-      if (this._gesture) this._end();
+      if (this._gesture) this._finish();
     };
     const lost = (/** @type {PointerEvent} */ event) => {
       touches.delete(event.pointerId);
       if (this._gesture) this._cancel();
     };
+    const left = () => { if (this._aim) { this._aim = null; this._drawOver(); } };
     const wheel = (/** @type {WheelEvent} */ event) => {
-      const { x } = place(event);
+      const { x, y } = place(event), unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 320 : 1;
+      const across = event.deltaX * unit, along = event.deltaY * unit;
+      this._aim = null;
       if (event.ctrlKey || event.metaKey) {
         event.preventDefault();
-        this.zoom(Math.exp(-event.deltaY / 300), x);
-      } else if (event.deltaX || event.shiftKey) {
+        this.zoom(Math.exp(-along / 300), x);
+      } else if (event.altKey) {
         event.preventDefault();
-        this.scroll((event.deltaX || event.deltaY) / this.view.perBeat);
-      } else if (this._high - this._low + 1 > this.view.rows) {
+        this.zoomPitches(Math.exp(-along / 300), y);
+      } else if (across || event.shiftKey) {
+        event.preventDefault();
+        this.scroll((across || along) / this.view.perBeat);
+      } else if (this.ruler && (this._high - this._low + 1 > this.view.rows || !this._fitsPitches || document.activeElement === element)) {
         const top = this.view.top;
-        this.scroll(0, -Math.sign(event.deltaY) * 2);
+        this.scroll(0, -Math.sign(along) * 2);
         if (this.view.top !== top) event.preventDefault(); // at its end the page scrolls on
       }
     };
     const menu = (/** @type {MouseEvent} */ event) => {
-      const { x, y } = place(event), note = this._noteAt(x, y);
+      const { x, y } = place(event), note = y > this.ruler && y < this._bottom && x >= this.left ? this._noteAt(x, y) : null;
       event.preventDefault();
+      this._cancel(); // a long touch has begun to move it
       if (!this.editable || !note) return;
-      this._commit(removed(this.notes, this.selected.has(note.id) ? this.selected : new Set([note.id])), "a note removed");
+      const ids = this.selected.has(note.id) ? this.selected : new Set([note.id]), words = `${counted(ids.size)} removed`;
+      this._commit(removed(this.notes, ids), words);
+      this.say(`${words}.`);
     };
     const redraw = () => this._drawOver();
     const keydown = (/** @type {KeyboardEvent} */ event) => this._key(event);
     const listeners = /** @type {[string, any, any?][]} */ ([
-      ["pointerdown", down], ["pointermove", move], ["pointerup", up], ["pointercancel", lost], ["contextmenu", menu],
+      ["pointerdown", down], ["pointermove", move], ["pointerup", up], ["pointercancel", lost], ["pointerleave", left], ["contextmenu", menu],
       ["wheel", wheel, { passive: false }], ["keydown", keydown], ["focus", redraw], ["blur", redraw],
     ]);
     for (const [name, listener, settings] of listeners) element.addEventListener(name, listener, settings);
@@ -884,10 +1262,16 @@ export class PianoRollView extends EventTarget {
   _pinch(touches, id, x, y) {
     const other = /** @type {{x: number, y: number}} */ ([...touches].find(([key]) => key !== id)?.[1]);
     const was = /** @type {{x: number, y: number}} */ (touches.get(id));
-    const before = Math.abs(was.x - other.x), now = Math.abs(x - other.x);
-    const middle = (x + other.x) / 2;
-    if (before > 30) this.zoom(now / before, middle);
-    this.scroll(-(x - was.x) / 2 / this.view.perBeat);
+    const before = Math.hypot(was.x - other.x, was.y - other.y), now = Math.hypot(x - other.x, y - other.y);
+    const isFlat = Math.abs(x - other.x) >= Math.abs(y - other.y); // fingers beside each other stretch time, above each other pitch
+    if (before > 30) {
+      if (isFlat) this.zoom(now / before, (x + other.x) / 2);
+      else this.zoomPitches(now / before, (y + other.y) / 2);
+    }
+    this._rise += (y - was.y) / 2 / this.view.row;
+    const rows = Math.trunc(this._rise);
+    this._rise -= rows;
+    this.scroll(-(x - was.x) / 2 / this.view.perBeat, rows);
     touches.set(id, { x, y });
   }
 
@@ -898,54 +1282,84 @@ export class PianoRollView extends EventTarget {
     return this.trim.findIndex((beat) => xOf(this.view, beat) <= this.view.width + EDGE && Math.abs(Math.min(xOf(this.view, beat), this.view.width - 3) - x) <= (y > bottom - 26 ? 9 : 4));
   }
 
+  /** Which end of the loop is at x; −1 for none. @param {number} x @param {number} y */
+  _loopAt(x, y) {
+    const loop = this.transport?.loop;
+    return !loop || !this.ruler || y >= this.ruler ? -1 : loop.findIndex((/** @type {number} */ beat) => Math.abs(xOf(this.view, beat) - x) <= EDGE);
+  }
+
   /** @param {number} x @param {number} y @param {PointerEvent} event */
   _begin(x, y, event) {
-    const handle = this._trimAt(x, y);
+    const handle = this._trimAt(x, y), beat = Math.max(0, beatOf(this.view, x));
     if (handle >= 0) { this._gesture = { kind: "trim", handle, x, y }; return; }
-    if (this.ruler && y < this.ruler) { this._gesture = { kind: "ruler", x, y, beat: Math.max(0, beatOf(this.view, x)) }; return; }
-    if (x < this.left) return this._pressKey(pitchOf(this.view, y));
-    if (this.lane && y >= this.height - this.lane) {
-      if (this.editable) { this._gesture = { kind: "velocity", x, y, notes: this.notes }; this._drag(x, y, event); }
+    if (this.ruler && y < this.ruler) {
+      const end = this._loopAt(x, y);
+      this._gesture = { kind: "ruler", x, y, beat: end >= 0 ? this.transport.loop[1 - end] : beat, at: beat, isLoop: end >= 0 };
       return;
     }
-    if (!this.editable) { this._gesture = { kind: "ruler", x, y, beat: Math.max(0, beatOf(this.view, x)) }; return; }
+    if (x < this.left) return this._pressKey(pitchOf(this.view, y));
+    if (this.lane && y >= this._bottom) {
+      if (this.editable) { this._gesture = { kind: "velocity", x, y, notes: this.notes }; this._drag(x, y, false); }
+      return;
+    }
+    if (!this.editable) { this._gesture = { kind: "look", x, y, at: beat, start: this.view.start, top: this.view.top }; return; }
     const note = this._noteAt(x, y);
     if (note) return this._takeHold(note, x, y, event);
     if (this.tool === "select" || event.shiftKey) {
-      this._gesture = { kind: "box", x, y, kept: event.shiftKey ? this.selected : new Set() };
+      this._gesture = { kind: "box", x, y, beat, pitch: pitchOf(this.view, y), kept: event.shiftKey ? this.selected : new Set() };
       return;
     }
-    const had = this.selected.size;
-    if (had && event.pointerType === "touch") { this._select([]); return; }
-    const onset = Math.max(0, this.grid ? Math.floor(beatOf(this.view, x) / this.grid + 1e-6) * this.grid : beatOf(this.view, x));
-    const pitch = Math.max(0, Math.min(127, pitchOf(this.view, y)));
-    const { notes, ids } = added(this.notes, [{ track: this.chosen, onset, pitch, duration: this.grid || 0.25, velocity: 80 }]);
-    this._gesture = { kind: "draw", x, y, notes, onset, id: ids[0], pitch };
-    this._select(ids);
+    if (this.selected.size && event.pointerType === "touch") { this._select([]); return; }
+    if (this._piece.tracks.length === 0) return;
+    const { onset, pitch } = this._aimed({ x, y });
+    const { notes, ids } = added(this.notes, [{ track: this.chosen, onset, pitch, duration: this.noteLength ?? this._step, velocity: 80 }]);
+    this._gesture = { kind: "draw", x, y, beat, notes, onset, id: ids[0], pitch };
     this._preview(notes);
+    this._select(ids);
     this._audition(pitch);
   }
 
   /** @param {RollNote} note @param {number} x @param {number} y @param {PointerEvent} event */
   _takeHold(note, x, y, event) {
     if (event.shiftKey) { this._select(this.selected.has(note.id) ? [...this.selected].filter((id) => id !== note.id) : [...this.selected, note.id]); return; }
+    const wasAmong = this.selected.has(note.id) && this.selected.size > 1;
     if (!this.selected.has(note.id)) this._select([note.id]);
     if (note.track !== this.chosen && !this.showsGhosts) {
       this.chosen = note.track;
+      this.draw();
       this.dispatchEvent(new CustomEvent("track", { detail: { track: note.track } }));
     }
     const end = xOf(this.view, note.onset + note.duration), wide = note.duration * this.view.perBeat;
     const atEdge = x > end - Math.min(EDGE, wide / 3);
-    this._gesture = { kind: atEdge ? "resize" : "move", x, y, notes: this.notes, note, pitch: note.pitch };
+    this._gesture = { kind: atEdge ? "resize" : "move", x, y, beat: beatOf(this.view, x), notes: this.notes, note, pitch: note.pitch, wasAmong };
     this._audition(note.pitch, note);
   }
 
-  /** @param {number} x @param {number} y @param {PointerEvent} event */
-  _drag(x, y, event) {
+  /** Something is dragged past an edge: scroll there, and drag on. */
+  _pullAlong() {
+    const pointer = this._pointer, gesture = this._gesture;
+    if (!pointer || pointer.frame || !gesture?.dragged || !["draw", "move", "resize", "box", "ruler"].includes(gesture.kind)) return;
+    const across = pull(pointer.x, this.left, this.view.width), along = gesture.kind === "ruler" || gesture.kind === "resize" ? 0 : pull(pointer.y, this.ruler, this._bottom);
+    if (!across && !along) return;
+    pointer.frame = requestAnimationFrame(() => {
+      const now = this._pointer;
+      if (!now || !this._gesture) return;
+      now.frame = 0;
+      now.rise -= along * 0.4;
+      const rows = Math.trunc(now.rise);
+      now.rise -= rows;
+      this.scroll((across * PULL) / this.view.perBeat, rows);
+      this._drag(now.x, now.y, now.free);
+      this._pullAlong();
+    });
+  }
+
+  /** @param {number} x @param {number} y @param {boolean} isFree no grid */
+  _drag(x, y, isFree) {
     const gesture = this._gesture, view = this.view;
     gesture.dragged ||= Math.abs(x - gesture.x) > CLICK || Math.abs(y - gesture.y) > CLICK;
-    const beat = beatOf(view, x), grid = event.altKey ? 0 : this.grid;
-    const byBeats = (x - gesture.x) / view.perBeat;
+    const beat = beatOf(view, x), grid = isFree ? 0 : this._grid, byBeats = beat - gesture.beat;
+    if (!gesture.dragged && gesture.kind !== "velocity") return;
     switch (gesture.kind) {
       case "trim": {
         const trim = /** @type {[number, number]} */ ([.../** @type {[number, number]} */ (this.trim)]);
@@ -955,17 +1369,24 @@ export class PianoRollView extends EventTarget {
         this._drawOver();
         break;
       }
+      case "pan": case "look":
+        if (!this.ruler) break; // a strip goes where its roll goes
+        view.start = gesture.start;
+        view.top = gesture.top;
+        this.scroll(-(x - gesture.x) / view.perBeat, Math.round((y - gesture.y) / view.row));
+        break;
       case "ruler":
-        if (gesture.dragged && this.transport && this.ruler && gesture.y < this.ruler) {
-          const [from, to] = [gesture.beat, Math.max(0, beat)].sort((a, b) => a - b);
-          const first = Math.floor(from + 1e-6), last = Math.ceil(to - 1e-6);
-          if (last > first) { gesture.loop = [first, last]; this.transport.setLoop(first, last); }
+        if (this.transport) {
+          const [from, to] = onBeats(this._barsUntil(Math.max(gesture.beat, beat)), gesture.beat, Math.max(0, beat));
+          if (gesture.loop?.[0] === from && gesture.loop[1] === to) break;
+          gesture.loop = [from, to];
+          this.transport.setLoop(from, to);
         }
         break;
       case "box": {
-        gesture.box = { x: Math.min(x, gesture.x), y: Math.min(y, gesture.y), width: Math.abs(x - gesture.x), height: Math.abs(y - gesture.y) };
-        const { box } = gesture, from = beatOf(view, box.x), to = beatOf(view, box.x + box.width);
-        const high = pitchOf(view, box.y), low = pitchOf(view, box.y + box.height);
+        const pitch = pitchOf(view, y), from = Math.min(beat, gesture.beat), to = Math.max(beat, gesture.beat);
+        const high = Math.max(pitch, gesture.pitch), low = Math.min(pitch, gesture.pitch);
+        gesture.box = { from, to, high, low };
         const inside = this.notes.filter((note) => note.onset < to && note.onset + note.duration > from && note.pitch <= high && note.pitch >= low
           && (!this.showsGhosts || note.track === this.chosen));
         this._select([...gesture.kept, ...inside.map((note) => note.id)]);
@@ -973,93 +1394,127 @@ export class PianoRollView extends EventTarget {
         break;
       }
       case "draw": {
-        if (!gesture.dragged) break;
-        const end = Math.max(gesture.onset + (grid || LEAST_DURATION), snapped(beat, grid || 0));
+        const end = Math.max(gesture.onset + (grid || LEAST_DURATION), grid ? Math.ceil(beat / grid - 1e-6) * grid : beat);
         const pitch = Math.max(0, Math.min(127, pitchOf(view, y)));
-        gesture.notes = gesture.notes.map((/** @type {RollNote} */ note) => note.id === gesture.id ? { ...note, pitch, duration: end - gesture.onset } : note);
+        const duration = Math.abs(x - gesture.x) > CLICK || gesture.isLong ? end - gesture.onset : this.noteLength ?? this._step;
+        gesture.isLong ||= Math.abs(x - gesture.x) > CLICK;
+        gesture.notes = gesture.notes.map((/** @type {RollNote} */ note) => note.id === gesture.id ? { ...note, pitch, duration } : note);
         if (pitch !== gesture.pitch) { gesture.pitch = pitch; this._audition(pitch); }
         this._preview(gesture.notes);
         break;
       }
       case "move": {
-        if (!gesture.dragged) break;
         const by = pitchOf(view, y) - gesture.note.pitch;
-        const later = grid ? snapped(gesture.note.onset + byBeats, grid) - gesture.note.onset : byBeats;
-        gesture.result = moved(gesture.notes, this.selected, later, by);
-        if (gesture.note.pitch + by !== gesture.pitch) { gesture.pitch = gesture.note.pitch + by; this._audition(gesture.pitch); }
-        this._preview(gesture.result);
+        const later = Math.abs(x - gesture.x) <= CLICK && !gesture.isFar ? 0 : grid ? snapped(gesture.note.onset + byBeats, grid) - gesture.note.onset : byBeats;
+        gesture.isFar ||= Math.abs(x - gesture.x) > CLICK;
+        const pitch = gesture.note.pitch + by;
+        this._preview(moved(gesture.notes, this.selected, later, by));
+        if (pitch !== gesture.pitch && pitch >= 0 && pitch < 128) { gesture.pitch = pitch; this._audition(pitch, gesture.note); }
         break;
       }
       case "resize": {
-        if (!gesture.dragged) break;
         const end = gesture.note.onset + gesture.note.duration;
         const wanted = Math.max(gesture.note.onset + (grid || LEAST_DURATION), grid ? snapped(end + byBeats, grid) : end + byBeats);
-        gesture.result = resized(gesture.notes, this.selected, wanted - end);
-        this._preview(gesture.result);
+        this._preview(resized(gesture.notes, this.selected, wanted - end));
         break;
       }
-      case "velocity": {
-        const velocity = Math.round(((this.height - 4 - y) / (this.lane - 12)) * 127);
-        const near = this.notes.filter((note) => note.track === this.chosen && Math.abs(xOf(view, note.onset) - x) <= 6);
-        if (near.length === 0) break;
-        gesture.result = revoiced(gesture.result ?? gesture.notes, new Set(near.map((note) => note.id)), () => velocity);
-        this._preview(gesture.result);
-        break;
-      }
+      case "velocity": this._paintVelocity(gesture, x, y); break;
     }
+  }
+
+  /** Velocities follow the pointer, those between two of its places the line between them. @param {any} gesture @param {number} x @param {number} y */
+  _paintVelocity(gesture, x, y) {
+    const view = this.view, room = this.lane - this._foot - 12;
+    const at = (/** @type {number} */ place) => Math.round(((this.height - this._foot - 4 - place) / room) * 127);
+    const from = Math.min(x, gesture.lastX ?? x), to = Math.max(x, gesture.lastX ?? x), reach = from === to ? 6 : 0;
+    const [first, end] = seenOf(this.notes, beatOf(view, from - reach), beatOf(view, to + reach) + 1e-9, 0);
+    let near = this.notes.slice(first, end).filter((note) => note.track === this.chosen);
+    if (near.some((note) => this.selected.has(note.id))) near = near.filter((note) => this.selected.has(note.id));
+    const lines = new Map(near.map((note) => {
+      const share = from === to ? 1 : (xOf(view, note.onset) - gesture.lastX) / (x - gesture.lastX);
+      return [note.id, at((gesture.lastY ?? y) + share * (y - (gesture.lastY ?? y)))];
+    }));
+    gesture.lastX = x;
+    gesture.lastY = y;
+    if (!near.length) return;
+    gesture.velocity = at(y);
+    this._preview(this.notes.map((note) => lines.has(note.id) ? { ...note, velocity: Math.max(1, Math.min(127, /** @type {number} */ (lines.get(note.id)))) } : note));
   }
 
   /** Show notes that are not yet decided. @param {RollNote[]} notes */
   _preview(notes) {
-    this.history.states[this.history.at] = { ...this.history.states[this.history.at], state: notes };
-    this._previewing ??= { original: this._gesture?.kind === "draw" ? removed(notes, new Set([this._gesture.id])) : this._gesture?.notes };
-    this._longest = notes.reduce((most, note) => Math.max(most, note.duration), 0);
+    this._live = notes;
+    this._measure();
     this.draw();
   }
 
-  _end() {
-    const gesture = this._gesture;
+  /** Forget what was not decided. */
+  _drop() {
     this._gesture = null;
-    const preview = this._previewing;
-    this._previewing = null;
-    if (preview) { // what was there before stands again, and what came is one step from it
-      const result = this.history.state;
-      this.history.states[this.history.at] = { ...this.history.states[this.history.at], state: preview.original };
-      const words = { draw: "a note added", move: "notes moved", resize: "length changed", velocity: "velocity changed" };
-      this._commit(result, words[/** @type {keyof typeof words} */ (gesture.kind)] ?? "changed");
+    this._pointer = null;
+    if (!this._live) return;
+    this._live = null;
+    this._measure();
+  }
+
+  /** The pointer let go. */
+  _finish() {
+    const gesture = this._gesture, live = this._live;
+    this._drop();
+    if (live) {
+      const words = { draw: "a note added", move: "notes moved", resize: "length changed", velocity: "velocity changed" }[/** @type {string} */ (gesture.kind)] ?? "changed";
+      const one = live.find((note) => note.id === (gesture.id ?? gesture.note?.id));
+      if (this._commit(live, words)) {
+        if (one && (gesture.kind === "draw" || gesture.kind === "resize")) this.noteLength = one.duration;
+        if (one) this.say(`${gesture.kind === "draw" ? "Added " : ""}${this._where(one.onset, one.pitch)}, ${lasts(one.duration)}.`);
+        else if (gesture.kind === "velocity") this.say(`Velocity ${Math.max(1, Math.min(127, gesture.velocity))}.`);
+      } else this.draw();
     } else if (gesture.kind === "trim") this._trimChanged?.(this.trim);
-    else if (gesture.kind === "ruler" && !gesture.loop) {
-      const beat = gesture.beat;
-      this.transport?.seek(beat);
-      this.dispatchEvent(new CustomEvent("seek", { detail: { beat } }));
-      if (this.selected.size) this._select([]);
-    } else if (gesture.kind === "box" && !gesture.box) this._select([]);
+    else if (!gesture.dragged && (gesture.kind === "ruler" || gesture.kind === "look") && !gesture.isLoop) this._seek(gesture.at);
+    else if (gesture.kind === "box" && !gesture.dragged) this._select([...gesture.kept]);
+    else if (gesture.kind === "move" && gesture.wasAmong && !gesture.dragged) this._select([gesture.note.id]);
+    else if (gesture.loop) this.say(`Loop from ${this._when(gesture.loop[0])} to ${this._when(gesture.loop[1])}.`);
     this._drawOver();
   }
 
+  /** @param {number} beat */
+  _seek(beat) {
+    const at = this.editable && this._grid ? snapped(beat, this._grid) : beat;
+    this.transport?.seek(at);
+    this.dispatchEvent(new CustomEvent("seek", { detail: { beat: at } }));
+    if (this.selected.size) this._select([]);
+  }
+
   _cancel() {
-    if (this._previewing) this.history.states[this.history.at] = { ...this.history.states[this.history.at], state: this._previewing.original };
-    this._previewing = null;
-    this._gesture = null;
+    const gesture = this._gesture;
+    this._drop();
+    if (gesture?.kind === "draw") this._select([]);
     this.draw();
   }
 
-  /** @param {number} x @param {number} y */
-  _hover(x, y) {
+  /** @param {number} x @param {number} y @param {string} kind of pointer */
+  _hover(x, y, kind) {
     let cursor = "default";
-    if (this._trimAt(x, y) >= 0) cursor = "ew-resize";
+    const aimed = this._aim;
+    this._aim = null;
+    if (this._trimAt(x, y) >= 0 || this._loopAt(x, y) >= 0) cursor = "ew-resize";
     else if (this.ruler && y < this.ruler) cursor = "pointer";
-    else if (this.editable && x >= this.left && y < this.height - this.lane) {
-      const note = this._noteAt(x, y);
-      const end = note && xOf(this.view, note.onset + note.duration);
-      cursor = note ? (x > /** @type {number} */ (end) - EDGE ? "ew-resize" : "move") : this.tool === "draw" ? "crosshair" : "default";
-    }
+    else if (!this.editable) cursor = this.transport ? "pointer" : "default";
+    else if (x >= this.left && y < this._bottom) {
+      const note = this._noteAt(x, y), end = note ? xOf(this.view, note.onset + note.duration) : 0;
+      if (note) cursor = x > end - Math.min(EDGE, (note.duration * this.view.perBeat) / 3) ? "ew-resize" : "move";
+      else if (this.tool === "draw") {
+        cursor = "crosshair";
+        if (kind !== "touch") this._aim = { x, y };
+      }
+    } else if (this.lane && y >= this._bottom && x >= this.left) cursor = "ns-resize";
     this.element.style.cursor = cursor;
+    if (aimed || this._aim) this._drawOver();
   }
 
   /** @param {number} pitch @param {RollNote} [note] */
   _audition(pitch, note) {
-    if (!this.sound || this.transport?.isPlaying) return;
+    if (!this.sound || this.transport?.isPlaying || pitch < 0 || pitch > 127) return;
     const track = this._piece.tracks[note?.track ?? this.chosen];
     const id = this.sound.noteOn(pitch, note?.velocity ?? 80, { program: track?.program ?? 0, isDrum: track?.is_drum ?? false });
     setTimeout(() => this.sound.noteOff(id), 220);
@@ -1087,6 +1542,8 @@ export class PianoRollView extends EventTarget {
     if (control && (event.key === "+" || event.key === "=")) { this.zoom(1.25); return true; }
     if (control && event.key === "-") { this.zoom(0.8); return true; }
     if (control && event.key === "0") { this.fit(); return true; }
+    if (control && (event.key === "[" || event.key === "]") && this.trim && this._trimChanged) { this._trimTo(event.key === "["); return true; }
+    if (event.key === "PageUp" || event.key === "PageDown") { this.scroll(0, event.key === "PageUp" ? 12 : -12); return true; }
     if (!this.editable && this.transport && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
       this.transport.seek(this.transport.position + (event.key === "ArrowLeft" ? -1 : 1));
       return true;
@@ -1094,10 +1551,22 @@ export class PianoRollView extends EventTarget {
     if (event.key === "Home" || event.key === "End") {
       const beat = event.key === "Home" ? 0 : endOf(this._piece);
       if (this.editable) this._moveCursor(beat - this.cursor.beat, 0);
+      else this._reveal(beat, this.view.top);
       this.transport?.seek(beat);
       return true;
     }
     return false;
+  }
+
+  /** Trim to the cursor, else to the playhead. @param {boolean} isStart */
+  _trimTo(isStart) {
+    const trim = /** @type {[number, number]} */ ([.../** @type {[number, number]} */ (this.trim)]);
+    const beat = this.editable && this.cursor.visible ? this.cursor.beat : this.transport?.position ?? 0;
+    trim[isStart ? 0 : 1] = isStart ? Math.min(beat, trim[1] - this._step) : Math.max(beat, trim[0] + this._step);
+    this.trim = trim;
+    this.draw();
+    this.say(`Trimmed from ${this._when(trim[0])} to ${this._when(trim[1])}.`);
+    this._trimChanged?.(trim);
   }
 
   /** @param {KeyboardEvent} event */
@@ -1121,11 +1590,13 @@ export class PianoRollView extends EventTarget {
       case "Enter": this._enter(); return true;
       case "Delete": case "Backspace": this.deleteSelection(); return true;
       case "q": case "Q": this.quantise(); return true;
-      case "+": this._commit(revoiced(this.notes, this._meant(), (velocity) => velocity + 8), "louder"); return true;
-      case "-": this._commit(revoiced(this.notes, this._meant(), (velocity) => velocity - 8), "softer"); return true;
+      case "+": this.changeVelocity(8); return true;
+      case "-": this.changeVelocity(-8); return true;
       case "Escape":
+        if (this._gesture) { this._cancel(); return true; }
         if (this.selected.size === 0) return false;
         this._select([]);
+        this.say("No note chosen.");
         return true;
     }
     return false;
@@ -1133,43 +1604,55 @@ export class PianoRollView extends EventTarget {
 
   /** @param {number} right @param {number} up @param {KeyboardEvent} event */
   _arrow(right, up, event) {
-    const step = this.grid || 0.25;
-    if (this.selected.size === 0) {
-      const metre = this._piece.metres[0];
-      return this._moveCursor(right * (event.shiftKey ? (metre[1] * 4) / metre[2] : step), up * (event.shiftKey ? 12 : 1));
-    }
-    if (event.altKey && right) this._commit(resized(this.notes, this.selected, right * step), "length changed");
-    else this._commit(moved(this.notes, this.selected, right * (event.shiftKey ? 1 : step), up * (event.shiftKey ? 12 : 1)), "notes moved");
+    const step = this._step, far = event.shiftKey;
+    const barLength = () => { const from = this.selected.size ? this.selection[0].onset : this.cursor.beat; return barAt(this._barsUntil(from), from).beats; };
+    if (this.selected.size === 0) return this._moveCursor(right * (far ? barLength() : step), up * (far ? 12 : 1));
+    if (event.altKey) return right ? this.changeLength(right * step) : undefined;
+    const hasMoved = this._commit(moved(this.notes, this.selected, right * (far ? barLength() : step), up * (far ? 12 : 1)), "notes moved");
     const [note] = this.selection;
-    if (note) {
-      if (up) this._audition(note.pitch, note);
-      Object.assign(this.cursor, { beat: note.onset, pitch: note.pitch });
-      this.say(`${this._where(note.onset, note.pitch)}, ${lasts(note.duration)}.`);
-    }
+    if (!note) return;
+    if (up && hasMoved) this._audition(note.pitch, note);
+    Object.assign(this.cursor, { beat: note.onset, pitch: note.pitch });
+    this.say(hasMoved ? `${this._where(note.onset, note.pitch)}, ${lasts(note.duration)}.` : "It can go no further.");
+    this._reveal(note.onset, note.pitch);
   }
 
   /** @param {number} beats @param {number} semitones */
   _moveCursor(beats, semitones) {
     const cursor = this.cursor;
-    cursor.beat = Math.max(0, snapped(cursor.beat + beats, this.grid || 0.25));
+    if (!cursor.visible) this._placeCursor();
+    cursor.beat = Math.max(0, snapped(cursor.beat + beats, this._step));
     cursor.pitch = Math.max(0, Math.min(127, cursor.pitch + semitones));
     cursor.visible = true;
-    if (cursor.beat < this.view.start || cursor.beat > lastBeat(this.view)) { this.view.start = Math.max(0, cursor.beat - 2); this._keepInside(); this.draw(); }
-    const note = this.notes.find((one) => one.pitch === cursor.pitch && one.onset <= cursor.beat + 1e-6 && one.onset + one.duration > cursor.beat + 1e-6);
+    this._reveal(cursor.beat, cursor.pitch);
+    const note = this._underCursor();
     this.say(`${this._where(cursor.beat, cursor.pitch)}${note ? `, a note of ${lasts(note.duration)}` : ""}.`);
+    if (semitones) this._audition(cursor.pitch);
     this._drawOver();
   }
 
+  /** A cursor that was not seen starts where one looks. */
+  _placeCursor() {
+    const { cursor, view } = this;
+    if (cursor.beat < view.start || cursor.beat > lastBeat(view)) cursor.beat = snapped(view.start, this._step);
+    if (cursor.pitch > view.top || cursor.pitch <= view.top - view.rows) cursor.pitch = Math.max(0, view.top - Math.floor(view.rows / 2));
+  }
+
+  _underCursor() {
+    return noteAt(this.notes, this._longest, this.cursor.beat + 1e-6, this.cursor.pitch, 0, this.chosen, this.showsGhosts);
+  }
+
   _enter() {
-    const { beat, pitch } = this.cursor;
-    const at = this.notes.find((note) => note.pitch === pitch && note.onset <= beat + 1e-6 && note.onset + note.duration > beat + 1e-6
-      && (!this.showsGhosts || note.track === this.chosen));
-    if (at) {
+    if (!this.cursor.visible) this._placeCursor();
+    const { beat, pitch } = this.cursor, at = this._underCursor();
+    this.cursor.visible = true;
+    if (at && at.onset + at.duration > beat + 1e-6) {
       this._select(this.selected.has(at.id) ? [] : [at.id]);
       this.say(this.selected.size ? `Chosen: ${pitchName(pitch)}. Arrows move it, Delete removes it.` : "No note chosen.");
       return;
     }
-    const { notes, ids } = added(this.notes, [{ track: this.chosen, onset: beat, pitch, duration: this.grid || 0.25, velocity: 80 }]);
+    if (this._piece.tracks.length === 0) return;
+    const { notes, ids } = added(this.notes, [{ track: this.chosen, onset: beat, pitch, duration: this.noteLength ?? this._step, velocity: 80 }]);
     this.selected = new Set(ids);
     this._commit(notes, "a note added");
     this._audition(pitch);
@@ -1178,10 +1661,20 @@ export class PianoRollView extends EventTarget {
 
   /** @param {number} beat @param {number} pitch */
   _where(beat, pitch) {
-    const bar = barsOf(this._piece, beat + 1e-6).findLast((one) => one.start <= beat + 1e-6);
-    const inBar = bar ? beat - bar.start + 1 : beat + 1;
-    return `${pitchName(pitch)}, beat ${+inBar.toFixed(3)} of bar ${bar?.number ?? 1}`;
+    return `${pitchName(pitch)}, ${this._when(beat)}`;
   }
+
+  /** @param {number} beat */
+  _when(beat) {
+    const bar = barAt(this._barsUntil(beat), beat);
+    return `beat ${+(beat - bar.start + 1).toFixed(3)} of ${bar.number === 0 ? "the pickup" : `bar ${bar.number}`}`;
+  }
+}
+
+/** Whether two pieces differ in nothing but their notes. @param {Piece} a @param {Piece} b */
+function alikeBut(a, b) {
+  const rest = (/** @type {Piece} */ { tracks, ...more }) => JSON.stringify([more.pickup, more.metres, more.tempos, tracks.map(({ name, program, is_drum }) => [name, program, is_drum])]);
+  return rest(a) === rest(b);
 }
 
 /** @param {number} count */

@@ -4,47 +4,55 @@ import { SHAPES } from "../lib/theme.js";
 import { button, h, icon, select, setPressed, slider } from "./dom.js";
 
 /** @typedef {import("../lib/piece.js").Piece} Piece */
+/** @typedef {{muted: boolean, soloed: boolean, volume: number, program: number | null}} Mix */
+/** What the rows work on: a transport, or whatever keeps a mix. @typedef {{mix: Mix[], setTrack: (index: number, change: Partial<Mix>) => void, isHeard: (index: number) => boolean}} Mixer */
+
+const ALL = { muted: false, soloed: false, volume: 0.8, program: null };
 
 /**
- * @param {{piece: Piece, transport: any, chosen?: number, onchoose?: (index: number) => void, onprogram?: (index: number, program: number) => void}} options
+ * @param {{piece: Piece, transport: Mixer, chosen?: number, onchoose?: (index: number) => void, onprogram?: (index: number, program: number) => void, choosing?: string}} options
+ *   `onchoose` makes the names buttons, whose hint is `choosing`; without `onprogram` an instrument is heard, and the piece stays as it is
  */
-export function trackList({ piece, transport, chosen = 0, onchoose, onprogram }) {
+export function trackList({ piece, transport, chosen = 0, onchoose, onprogram, choosing = "Choose this track for editing" }) {
   const element = h("div", { class: "dc-tracks", role: "group", "aria-label": "Tracks" });
+  const mixOf = (/** @type {number} */ index) => transport.mix[index] ?? ALL;
   const rows = piece.tracks.map((track, index) => {
-    const mix = transport.mix[index];
+    const mix = mixOf(index);
     const mute = button({
-      label: `Mute ${track.name}`, icon: "speaker", kind: "small", pressed: mix?.muted ?? false, class: "dc-button dc-button-small dc-button-icon dc-outlined",
-      onclick: () => { transport.setTrack(index, { muted: !transport.mix[index].muted }); update(); },
+      label: `Mute ${track.name}`, icon: "speaker", kind: "small", pressed: mix.muted, class: "dc-button dc-button-small dc-button-icon dc-outlined",
+      onclick: () => { transport.setTrack(index, { muted: !mixOf(index).muted }); update(); },
     });
     const solo = button({
-      label: `Only ${track.name} (solo)`, text: "S", kind: "small", pressed: mix?.soloed ?? false, title: "Solo",
+      label: `Only ${track.name} (solo)`, text: "S", kind: "small", pressed: mix.soloed, title: "Solo",
       class: "dc-button dc-button-small dc-button-icon dc-outlined",
-      onclick: () => { transport.setTrack(index, { soloed: !transport.mix[index].soloed }); update(); },
+      onclick: () => { transport.setTrack(index, { soloed: !mixOf(index).soloed }); update(); },
     });
     const volume = slider({
-      label: `Volume of ${track.name}`, value: Math.round((mix?.volume ?? 0.8) * 100), minimum: 0, maximum: 100, unit: "%", compact: true,
+      label: `Volume of ${track.name}`, value: Math.round(mix.volume * 100), minimum: 0, maximum: 100, unit: "%", compact: true,
       onchange: (value) => transport.setTrack(index, { volume: value / 100 }),
     });
     const instrument = track.is_drum
       ? h("span", { class: "dc-hint" }, "Drum kit")
       : select({
-          label: `Instrument of ${track.name}`, value: String(nearestProgram(track.program)),
-          choices: INSTRUMENTS.map(([program, name]) => [String(program), name]), onchange: (value) => onprogram?.(index, +value),
+          label: `Instrument of ${track.name}`, value: String(nearestProgram(mix.program ?? track.program)),
+          choices: INSTRUMENTS.map(([program, name]) => [String(program), name]),
+          onchange: (value) => onprogram ? onprogram(index, +value) : transport.setTrack(index, { program: +value }),
         }).element;
     const name = onchoose
-      ? h("button", { type: "button", class: "dc-track-name", title: "Choose this track for editing", onclick: () => { choose(index); onchoose(index); } }, track.name)
-      : h("span", { class: "dc-track-name" }, track.name);
+      ? h("button", { type: "button", class: "dc-track-name", title: `${track.name}: ${choosing[0].toLowerCase()}${choosing.slice(1)}`, onclick: () => { choose(index); onchoose(index); } }, track.name)
+      : h("span", { class: "dc-track-name", title: track.name }, track.name);
     const row = h("div", { class: "dc-track", role: "group", "aria-label": track.name },
       h("span", { class: "dc-track-shape", style: `color: var(--dc-t${(index % 6) + 1})`, "aria-hidden": "true" }, SHAPES[index % 6]),
       name, mute, solo, h("div", { class: "dc-track-more" }, volume.element, instrument));
     return { row, mute, solo, name };
   });
-  const choose = (/** @type {number} */ index) => rows.forEach(({ row, name }, at) => {
+  /** @param {number} index @param {boolean} isAlone whether the name is a button that is held down */
+  const choose = (index, isAlone = true) => rows.forEach(({ row, name }, at) => {
     row.classList.toggle("dc-chosen", onchoose !== undefined && at === index && piece.tracks.length > 1);
-    if (onchoose) name.setAttribute("aria-pressed", String(at === index));
+    if (onchoose) name.setAttribute("aria-pressed", String(isAlone && at === index));
   });
   const update = () => rows.forEach(({ row, mute, solo }, index) => {
-    const mix = transport.mix[index] ?? { muted: false, soloed: false };
+    const mix = mixOf(index);
     setPressed(mute, mix.muted);
     mute.replaceChildren(icon(mix.muted ? "muted" : "speaker"));
     setPressed(solo, mix.soloed);

@@ -74,6 +74,6 @@ def test_files_come_by_button_and_by_drop(server, page, tmp_path):
     page.wait_for_function(
         "document.querySelector('.dc-upload-title').textContent.startsWith('Twinkle')", timeout=60_000
     )
-    assert page.get_by_role("alert").count() == 0
+    page.get_by_role("alert").wait_for(state="hidden", timeout=30_000)
     assert page.faults == []
     assert page.elsewhere == []

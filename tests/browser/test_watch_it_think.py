@@ -149,7 +149,7 @@ def hear(opened):
     assert head.get_attribute("visibility") == "hidden"
     opened.locator(".dc-edits .is-hear").click()
     assert opened.locator(".dc-edits .is-hear").get_attribute("aria-busy") == "false"
-    opened.wait_for_selector('.dc-edits .is-hear:has-text("Stop")', timeout=500)
+    opened.wait_for_selector('.dc-edits .is-hear:has-text("Stop")', timeout=5_000)
     opened.locator(".dc-edits .is-back").click()  # what is heard is what is seen
     assert opened.evaluate("window.heard.paused")
 

@@ -517,7 +517,8 @@ class MusicStudio:
             self._ended(news.number, state="failed", error="The library's folder cannot be written.", words="")
             return
         words = "Cancelled: what there was by then is kept." if cancelled else "Done, and saved."
-        self._ended(news.number, state="cancelled" if cancelled else "done", words=words, result_id=saved)
+        seed = composition.steps[-1].seed
+        self._ended(news.number, state="cancelled" if cancelled else "done", words=words, result_id=saved, seed=seed)
 
     def _composed(self, piece: Composition, chosen: Mapping[str, Any], news: _News) -> Composition | None:
         from deepcomposer_lab.studio import _load_technique, _own_model
@@ -542,10 +543,17 @@ class MusicStudio:
                 return not news.cancelled.is_set()
 
             return technique.extend(piece, seed=chosen["seed"], progress=news.count, heard=heard, **parameters)
+        from deepcomposer_lab.techniques.gan import NothingToAddError
+
         try:
             composition = technique.compose(piece, seed=chosen["seed"], progress=news.count_or_stop, **parameters)
         except _CancelledError:
             return None
+        except NothingToAddError as error:
+            raise StudioError(
+                f"“{error.title}” already has {error.present} of its own, so nothing is left to add. "
+                "Switch “Keep the other tracks” off to accompany its melody alone, or choose other tracks."
+            ) from None
         news.changed = True
         return composition
 
@@ -663,6 +671,7 @@ def _idle() -> dict[str, Any]:
         "words": "",
         "error": None,
         "result_id": None,
+        "seed": None,  # that it was composed from, so that it, or one track of it, can come again
     }
 
 

@@ -18,6 +18,14 @@ from deepcomposer_lab.music.metre import beats_to_seconds
 _HUES = (("#dd5a14", "#ff6230"), ("#00905f", "#55e3b2"), ("#a03ab5", "#c768e8"),
          ("#6b4a0c", "#f2de4a"), ("#274f78", "#9ccbf0"), ("#7a869c", "#838b97"))  # fmt: skip
 _SHAPES = ("●", "■", "▲", "◆", "▼", "✚")
+_PATTERNS = (
+    "",
+    '<path class="p" d="M0 6 6 0"/>',
+    '<circle class="p d" cx="3" cy="3" r="1"/>',
+    '<path class="p" d="M0 3H6"/>',
+    '<path class="p" d="M0 0 6 6"/>',
+    '<path class="p" d="M3 0V6"/>',
+)
 _WIDTH, _LEAST_HEIGHT, _ROW = 1000, 160, 7
 _PAGE, _PLACE = Path(__file__).with_name("share_page.html"), re.compile("@@([a-z]+)@@")
 _LONGEST = 300.0  # seconds; a longer piece is heard up to there
@@ -46,7 +54,7 @@ def to_html(music: Composition | Melody, *, lineage: Sequence[str] = ()) -> byte
     audio = b64encode(sound.to_opus(heard, mono=True)).decode("ascii")
     how = " → ".join(lineage) or "played by hand"
     marks = "".join(
-        f'<li class="t{index % 6 + 1}"><b>{_SHAPES[index % 6]}</b> {escape(track.name)}</li>'
+        f'<li><b style="color:var(--t{index % 6 + 1})">{_SHAPES[_turn(index)]}</b> {escape(track.name)}</li>'
         for index, track in enumerate(piece.tracks)
         if track.notes
     )
@@ -95,7 +103,7 @@ def _roll(piece: Composition) -> str:
         f'<path class="bar" d="M{start * across:.1f} 0V{height:g}"/>' for start in piece.bars if start < piece.end
     )
     tracks = "".join(
-        f'<g class="t{index % 6 + 1}">'
+        f'<g fill="{_fill(index)}">'
         + "".join(
             f'<rect x="{note.onset * across:.2f}" y="{(high - note.pitch) * row:.2f}" '
             f'width="{max(1.5, note.duration * across - 0.8):.2f}" height="{row - 0.8:.2f}" rx="1.5"/>'
@@ -106,24 +114,25 @@ def _roll(piece: Composition) -> str:
     )
     return (
         f'<svg id="roll" viewBox="0 0 {_WIDTH} {height:g}" preserveAspectRatio="none" role="img" '
-        f'aria-label="Piano roll of {escape(piece.title)}">{_PATTERNS}{bars}{tracks}'
+        f'aria-label="Piano roll of {escape(piece.title)}">{_patterns(len(piece.tracks))}{bars}{tracks}'
         f'<path id="head" d="M0 0V{height:g}"/></svg>'
     )
 
 
-def _pattern(number: int, drawn: str) -> str:
-    return (
-        f'<pattern id="p{number}" width="6" height="6" patternUnits="userSpaceOnUse">'
-        f'<rect width="6" height="6" fill="var(--t{number})"/>{drawn}</pattern>'
-    )
+def _turn(track: int) -> int:
+    """Return a track's pattern and shape: past six tracks the hues come again, with other patterns."""
+    return (track + track // len(_HUES)) % len(_HUES)
 
 
-_PATTERNS = "<defs>" + "".join(
-    (
-        _pattern(2, '<path class="p" d="M0 6 6 0"/>'),
-        _pattern(3, '<circle class="p d" cx="3" cy="3" r="1"/>'),
-        _pattern(4, '<path class="p" d="M0 3H6"/>'),
-        _pattern(5, '<path class="p" d="M0 0 6 6"/>'),
-        _pattern(6, '<path class="p" d="M3 0V6"/>'),
+def _fill(track: int) -> str:
+    return f"url(#p{track})" if _turn(track) else f"var(--t{track % len(_HUES) + 1})"
+
+
+def _patterns(tracks: int) -> str:
+    drawn = "".join(
+        f'<pattern id="p{track}" width="6" height="6" patternUnits="userSpaceOnUse">'
+        f'<rect width="6" height="6" fill="var(--t{track % len(_HUES) + 1})"/>{_PATTERNS[_turn(track)]}</pattern>'
+        for track in range(tracks)
+        if _turn(track)
     )
-) + "</defs>"  # fmt: skip
+    return f"<defs>{drawn}</defs>"

@@ -55,11 +55,11 @@ _STEPS = {"creative_risk": 0.05, "sampling_threshold": 0.005, "maximum_rest_time
 _KEYS = [f"{name} {mode}" for mode in MODES[:2] for name in PITCH_NAMES]
 _GAN_CONTROLS: tuple[dict[str, Any], ...] = (
     {
-        "name": "tracks",
+        "name": "tracks",  # and, beside each of them, "instruments" and "track_seeds"
         "label": "Tracks",
-        "kind": "roles",
+        "kind": "band",
         "default": None,
-        "help": "Which tracks are added; leaving one out changes no other.",
+        "help": "Which tracks are added, on which instruments; leaving one out changes no other.",
     },
     {
         "name": "key",
@@ -75,6 +75,13 @@ _GAN_CONTROLS: tuple[dict[str, Any], ...] = (
         "kind": "switch",
         "default": True,
         "help": "Whether what is already beside the melody stays.",
+    },
+    {
+        "name": "blend",
+        "label": "Blend",
+        "kind": "blend",
+        "default": None,
+        "help": "How far to go from this seed towards another one's music.",
     },
 )
 _AR_CNN_CONTROLS: tuple[dict[str, Any], ...] = (
@@ -169,9 +176,19 @@ def _model(card: ModelCard) -> dict[str, Any]:
         "algorithm": card.network if card.technique == "gan" else None,
         "own": MODELS_DIRECTORY not in find_card(card.name).parents,
         "learnt_from": learnt_from(card.dataset),
-        "roles": [track["role"] for track in card.encoding.get("tracks", ())] if card.technique == "gan" else [],
+        "band": _band(card),
         "dataset": str(card.dataset.get("name", "")),
     }
+
+
+def _band(card: ModelCard) -> list[dict[str, Any]]:
+    """Return what a GAN can add: a role and its General MIDI program, None for drums."""
+    if card.technique != "gan":
+        return []
+    return [
+        {"role": track["role"], "program": None if track["kind"] == "drums" else track["program"]}
+        for track in card.encoding.get("tracks", ())
+    ]
 
 
 def _parameters(name: str) -> list[dict[str, Any]]:

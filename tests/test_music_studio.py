@@ -305,6 +305,36 @@ class TestRuns:
         assert "no_such_model" in page.studio.widget.run["error"]
         assert page.compose(name="gan", model=None, parameters={}) is not None
 
+    def test_one_track_is_drawn_anew_from_the_seed_that_the_run_told(self, page):
+        def voices():
+            tracks = {track.name.lower(): track for track in page.studio.composition.tracks}
+            return {name: [(note.onset, note.pitch) for note in track.notes] for name, track in tracks.items()}
+
+        page.compose(name="gan", model="musegan_rock", parameters={})
+        first, seed = voices(), page.studio.widget.run["seed"]
+        assert page.studio.composition.steps[-1].seed == seed
+        # As JSON brings it: names to numbers, and a list for the pair.
+        wishes = {"track_seeds": {"drums": 5}, "instruments": {"bass": 38}}
+        page.compose(seed=seed, parameters=wishes)
+        second = voices()
+        assert {name for name in first if first[name] != second[name]} == {"drums"}
+        assert next(track.program for track in page.studio.composition.tracks if track.name.lower() == "bass") == 38
+        page.compose(seed=seed, parameters={"blend": [9, 1.0]})
+        assert voices() != first
+        blended = voices()
+        page.compose(seed=9, parameters={"blend": None})
+        assert voices() == blended  # all of that one
+
+    def test_a_band_that_is_there_already_is_told_in_the_studios_own_words(self, page):
+        made = page.compose(name="gan", model="musegan_rock", parameters={}, seed=1)
+        page.ask("use", id=made)
+        assert page.compose() is None
+        error = page.studio.widget.run["error"]
+        assert "already has drums, bass, guitar and strings of its own" in error
+        assert "“Keep the other tracks”" in error
+        assert "keep_tracks" not in error
+        assert page.compose(parameters={"keep_tracks": False}) is not None
+
     def test_headless_it_raises(self, page):
         with pytest.raises(music_studio.StudioError, match="max_notes_to_add"):
             page.studio.compose(wait=True, max_notes_to_add=-3)
@@ -430,6 +460,16 @@ def test_the_catalogue_has_every_parameter_with_range_default_and_reason(page):
             if parameter["kind"] == "number":
                 assert parameter["minimum"] <= parameter["default"] <= parameter["maximum"]
     assert not any(model["own"] for one in techniques.values() for model in one["models"])
+
+
+def test_a_band_is_what_its_model_adds(page):
+    page.studio._ready.join(PATIENCE)
+    models = {one["name"]: one for gan in page.studio.widget.catalogue["techniques"] for one in gan["models"]}
+    band = {one["role"]: one["program"] for one in models["musegan_rock"]["band"]}
+    assert tuple(band) == dc.GAN.from_pretrained("musegan_rock").roles
+    assert band["drums"] is None
+    assert 32 <= band["bass"] <= 39  # General MIDI's basses
+    assert models["transformer_xl_classical"]["band"] == []
 
 
 def test_own_models_are_offered_and_compose(page):

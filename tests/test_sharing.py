@@ -47,6 +47,24 @@ def test_its_roll_has_every_note_where_it_is(piece, page):
     assert heights == sorted(heights, reverse=True)  # a rising scale
 
 
+def test_no_two_tracks_look_alike():
+    tracks = [dc.Track([dc.Note(index, 60, 1)], f"Track {index}") for index in range(20)]
+    page = to_html(dc.Composition(tracks)).decode()
+    roll = ElementTree.fromstring(re.search(r"<svg id=\"roll\".*?</svg>", page, flags=re.DOTALL)[0])
+    patterns = {one.get("id"): one for one in roll.iter("pattern")}
+
+    def looks(group):
+        fill = group.get("fill")
+        if not fill.startswith("url"):
+            return fill
+        pattern = patterns[fill.removeprefix("url(#").removesuffix(")")]
+        return tuple((part.tag, tuple(sorted(part.attrib.items()))) for part in pattern)
+
+    assert len({looks(group) for group in roll.findall("g")}) == 20
+    marks = re.findall(r'<li><b style="color:var\((--t\d)\)">(.)</b> Track \d+</li>', page)
+    assert len(set(marks)) == len(marks) == 20
+
+
 def test_names_cannot_break_out_of_the_page(page):
     assert "A &amp; B &lt;/script&gt;" in page
     assert "Melody &lt;1&gt;" in page

@@ -67,6 +67,25 @@ class _Wishes:
         }
 
 
+class NothingToAddError(ValueError):
+    """A piece has all the tracks of its own that a GAN was to add.
+
+    Attributes
+    ----------
+    title : str
+        The piece's.
+    present : str
+        What it has, in words: "drums, bass and strings".
+    """
+
+    def __init__(self, title: str, present: str) -> None:
+        self.title, self.present = title, present
+        super().__init__(
+            f"{title!r} already has {present} of its own, so nothing is left to add; "
+            "keep_tracks=False (--only-melody) starts from its melody alone."
+        )
+
+
 class GAN:
     """The GAN technique with one trained model.
 
@@ -310,10 +329,7 @@ class _Task:
             window for window in encoding.tracks if window.role in wishes.tracks and window.role not in present
         )
         if not windows:
-            raise ValueError(
-                f"{piece.title!r} already has {_listed(present)} of its own, so nothing is left to add; "
-                "keep_tracks=False (--only-melody) starts from its melody alone."
-            )
+            raise NothingToAddError(piece.title, _listed(present))
         shift = shift_to_c(key[0])
         grid = _grid_of(piece, encoding)
         heard = encoding.melody.draw(grid.place(melody.notes), grid.steps, shift)

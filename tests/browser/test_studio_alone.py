@@ -65,6 +65,7 @@ def test_the_studio_stands_alone_on_a_page(address, browser):
     studio.button("Stop").click()
     studio.button("Choose a technique").click()
     studio.compose("gan")
+    page.wait_for_function("document.querySelector('.dc-counts')?.textContent.includes('added')")
     assert studio.counts["added"] > 20
     page.reload()  # a new kernel; the draft comes back
     studio.wait_until_ready()

@@ -18,6 +18,7 @@ LOOK = (
     "import json\n"
     "played, made = studio.input, studio.composition\n"
     "print(json.dumps({'bpm': played.tempos[0].bpm, 'source': studio.widget.state['source'],\n"
+    "    'technique': studio.widget.state['technique'],\n"
     "    'notes': [[n.onset, n.pitch, n.duration, n.velocity] for n in played.tracks[0].notes],\n"
     "    'title': made and made.title,\n"
     "    'made': made and sorted([n.pitch, round(n.onset, 2)] for t in made.tracks for n in t.notes),\n"
@@ -70,6 +71,7 @@ def test_a_composition_from_the_first_key_to_a_file(server, page, studio, tmp_pa
     typing_reaches_no_cell(page, studio)
     edit_it_by_pointer_and_by_keys(page, studio)
     a_run_can_be_cancelled_and_is_one_at_a_time(page, studio)
+    choose_a_band(page, studio)
     for number, technique in enumerate(TECHNIQUES):
         run_a_technique_and_hear_it(page, studio, technique, number)
     made = kernels_view(page)
@@ -153,9 +155,11 @@ def edit_it_by_pointer_and_by_keys(page, studio):
     roll.focus()
     page.keyboard.press("Control+z")
     studio.wait_for_notes(added - 1)
+    lower = waited_for(page, lambda seen: len(seen["notes"]) == added - 1, "the undo")["notes"]
+    roll.focus()
     page.keyboard.press("Control+a")
     page.keyboard.press("ArrowUp")
-    before = kernels_view(page)["notes"]
+    before = waited_for(page, lambda seen: seen["notes"] != lower, "moved up")["notes"]
     roll.focus()
     page.keyboard.press("Control+a")
     page.keyboard.press("ArrowUp")
@@ -197,6 +201,29 @@ def a_run_can_be_cancelled_and_is_one_at_a_time(page, studio):
     studio.step(2)
 
 
+def choose_a_band(page, studio):
+    """Which tracks, on which instruments, one of them drawn anew; and all of it back."""
+    studio.choose("gan")
+    studio.button("Add strings").click()
+    studio.root.get_by_label("Instrument of bass", exact=True).select_option("38")
+    studio.button("Draw drums anew").click()
+    blend = studio.root.get_by_label("Seed to blend with")
+    blend.fill("7")
+    blend.press("Enter")
+    chosen = waited_for(page, lambda seen: "blend" in seen["technique"]["parameters"], "the band")["technique"]
+    assert isinstance(chosen["seed"], int)  # or the other tracks would not stay
+    drums = chosen["parameters"].pop("track_seeds")["drums"]
+    assert chosen["parameters"] == {
+        "tracks": ["drums", "bass", "guitar"],
+        "instruments": {"bass": 38},
+        "blend": [7, 0.5],
+    }
+    studio.button(f"Take back seed {drums} of drums").click()
+    studio.button("Defaults").click()
+    waited_for(page, lambda seen: seen["technique"]["parameters"] == {}, "the defaults")
+    assert studio.root.get_by_label("Instrument of bass", exact=True).input_value() == "33"
+
+
 def run_a_technique_and_hear_it(page, studio, technique, number):
     if number:
         studio.button("Next technique").click()
@@ -211,11 +238,13 @@ def run_a_technique_and_hear_it(page, studio, technique, number):
     page.wait_for_function(
         "count => document.querySelectorAll('.dc-lineage .dc-chip-plain').length === count", arg=number + 2
     )
+    page.wait_for_function("document.querySelector('.dc-counts')?.textContent.includes('added')")
     counts = studio.counts
     assert counts["added"] > 20
     if technique != "ar-cnn":
         assert counts["removed"] == 0
-    assert studio.root.locator(".dc-metric").count() == 5
+    page.wait_for_function("document.querySelectorAll('.dc-studio .dc-metric').length === 5")
+    studio.settled()
     assert pixels_of(page, studio.roll("Composition, piano roll")) > 500
     studio.button("Play").click()
     assert peak(page, 1.5) > SILENCE
@@ -301,6 +330,7 @@ def edit_what_was_made(page, studio):
     studio.button("Keep the edits").click()
     after = waited_for(page, lambda seen: seen["steps"][-1:] == ["edit"], "the edit was kept")
     assert [pitch for pitch, _ in after["made"]] != [pitch for pitch, _ in before["made"]]
+    page.wait_for_function("kept => +document.querySelector('.dc-count').textContent > kept", arg=kept)
     page.wait_for_timeout(500)
     assert studio.kept == kept + 1  # once
 
@@ -351,7 +381,7 @@ def save_reload_and_find_it(server, page, studio, empty):
     studio.button(re.compile("^Compositions")).click()
     drawer = studio.root.get_by_role("complementary", name="Compositions")
     drawer.get_by_label("Search compositions").fill("something")
-    assert drawer.locator(".dc-drawer-row").count() == 1
+    page.wait_for_function("document.querySelectorAll('.dc-drawer-row').length === 1")
     drawer.get_by_role("button", name=title, exact=True).click()
     studio.button("Close the compositions").click()
     studio.button("Play").click()

@@ -98,7 +98,7 @@ def test_play_record_and_leave(server, page):
     undo_and_a_melody_from_the_notebook(page)
     a_midi_keyboard_plays_and_records(page)
     it_is_accessible(page)
-    a_reload_brings_it_back(page)
+    a_reload_brings_it_back(server, page)
     assert page.faults == []
     assert page.elsewhere == []
 
@@ -253,11 +253,12 @@ def a_midi_keyboard_plays_and_records(page):
     line.get_by_text("No MIDI keyboard yet.").wait_for()
 
 
-def a_reload_brings_it_back(page):
+def a_reload_brings_it_back(server, page):
     before = page.locator(SENTENCE).inner_text()
     save(page)
     page.reload()
     page.wait_for_selector(KEYS)
+    server.wait_for_kernel(page, NOTEBOOK)
     page.wait_for_function(
         "([sentence, before]) => document.querySelector(sentence).textContent === before", arg=[SENTENCE, before]
     )

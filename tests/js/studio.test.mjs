@@ -1,7 +1,9 @@
 // What the studio's steps share: how changes are merged, and whose tracks are muted.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { shapeOf, turnOf } from "../../deepcomposer_lab/widgets/js/lib/theme.js";
 import { counted, merged, StudioApp } from "../../deepcomposer_lab/widgets/js/parts/studio_app.js";
+import { without } from "../../deepcomposer_lab/widgets/js/parts/studio_band.js";
 
 test("settings and technique are merged, all else is replaced, and nothing is changed in place", () => {
   const state = { step: 1, settings: { pitch: 0, tempo: 100 }, technique: { name: "gan", parameters: { a: 1 } }, edits: { id: "x" } };
@@ -32,4 +34,34 @@ test("each step has a mix of its own", () => {
   app.forgetMix(composition);
   app.hear(composition, four);
   assert.deepEqual(transport.mix.map(({ muted }) => muted), [false, false, false, false]);
+});
+
+test("what is asked while a change is on its way comes in the order it was asked", async () => {
+  const asked = [], answers = [];
+  const app = Object.assign(Object.create(StudioApp.prototype), {
+    _pending: { step: 2 }, _timer: 0, _sending: Promise.resolve(),
+    ask: (what) => { asked.push(what); return new Promise((resolve) => answers.push(resolve)); },
+  });
+  const edit = async (name) => { await app.settle(); app.ask(name); };
+  const both = [edit("first"), edit("second")]; // the second finds nothing that waits any more
+  await Promise.resolve();
+  assert.deepEqual(asked, ["set"]);
+  answers[0]();
+  await Promise.all(both);
+  assert.deepEqual(asked, ["set", "first", "second"]);
+});
+
+test("thirty-six tracks look like none before them", () => {
+  const looks = Array.from({ length: 36 }, (_, track) => `${track % 6} ${turnOf(track)}`);
+  assert.equal(new Set(looks).size, 36);
+  assert.deepEqual([0, 1, 5, 6, 11].map(turnOf), [0, 1, 5, 1, 0]);
+  assert.notEqual(shapeOf(0), shapeOf(6));
+});
+
+test("a mapping loses a name, and is gone with its last one", () => {
+  const seeds = { drums: 5, bass: 7 };
+  assert.deepEqual(without(seeds, "drums"), { bass: 7 });
+  assert.equal(without({ drums: 5 }, "drums"), null);
+  assert.equal(without(null, "drums"), null);
+  assert.deepEqual(seeds, { drums: 5, bass: 7 });
 });

@@ -40,14 +40,28 @@ export function onTheme(element, changed) {
 }
 
 const PATTERN_SIZE = 6; // CSS px
+const HUES = 6;
+
+/**
+ * A track's pattern and shape, as a number: past six tracks the hues come again, with other patterns.
+ * @param {number} track
+ */
+export function turnOf(track) {
+  return (track + Math.floor(track / HUES)) % HUES;
+}
+
+/** The shape that stands for a track in words. @param {number} track */
+export function shapeOf(track) {
+  return SHAPES[turnOf(track)];
+}
 
 /**
  * A track's fill: its hue with its pattern. 0 solid, 1 rising lines, 2 dots, 3 long lines, 4 falling lines, 5 upright lines.
  * @param {CanvasRenderingContext2D} context @param {number} track @param {Colours} colours @param {number} scale px of the screen a CSS px
  */
 export function trackFill(context, track, colours, scale) {
-  const hue = colours[`t${(track % 6) + 1}`];
-  if (track % 6 === 0) return hue;
+  const hue = colours[`t${(track % HUES) + 1}`], turn = turnOf(track);
+  if (turn === 0) return hue;
   const size = Math.round(PATTERN_SIZE * scale), tile = document.createElement("canvas");
   tile.width = tile.height = size;
   const draw = /** @type {CanvasRenderingContext2D} */ (tile.getContext("2d"));
@@ -61,7 +75,7 @@ export function trackFill(context, track, colours, scale) {
     draw.lineTo(points[2], points[3]);
     draw.stroke();
   };
-  switch (track % 6) {
+  switch (turn) {
     case 1: line(-size, size, size, -size); line(0, size, size, 0); line(0, 2 * size, 2 * size, 0); break;
     case 2: draw.beginPath(); draw.arc(size / 2, size / 2, 1.3 * scale, 0, 7); draw.fill(); break;
     case 3: line(0, size / 2, size, size / 2); break;
@@ -73,5 +87,4 @@ export function trackFill(context, track, colours, scale) {
   return pattern;
 }
 
-/** The shapes that stand for tracks in words. */
-export const SHAPES = ["●", "■", "▲", "◆", "▼", "✚"];
+const SHAPES = ["●", "■", "▲", "◆", "▼", "✚"];

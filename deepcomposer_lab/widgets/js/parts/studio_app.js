@@ -23,6 +23,8 @@ export class StudioApp extends EventTarget {
     /** @type {any} */
     this._pending = null;
     this._timer = 0;
+    /** @type {Promise<void>} The change that is on its way to the kernel. */
+    this._sending = Promise.resolve();
     /** @type {{mix?: any[]} | null} The step that is heard. */
     this._heard = null;
     /** @type {{number: number, began: number} | null} */
@@ -82,7 +84,7 @@ export class StudioApp extends EventTarget {
     this._pending = merged(this._pending ?? {}, change);
     this.state = merged(this.state, change);
     clearTimeout(this._timer);
-    this._timer = setTimeout(() => this._send(), PATIENCE);
+    this._timer = setTimeout(() => { this._sending = this._send(); }, PATIENCE);
     this.dispatchEvent(new Event("state"));
   }
 
@@ -92,11 +94,13 @@ export class StudioApp extends EventTarget {
     await this.ask("set", { patch });
   }
 
-  /** Send what waits, so that the kernel's next answer knows it. */
+  /** Send what waits, so that the kernel's next answer knows it; whoever waits for it goes on in the order they came. */
   async settle() {
-    if (!this._pending) return;
-    clearTimeout(this._timer);
-    await this._send();
+    if (this._pending) {
+      clearTimeout(this._timer);
+      this._sending = this._send();
+    }
+    await this._sending;
   }
 
   /**

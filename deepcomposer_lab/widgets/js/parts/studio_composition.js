@@ -338,6 +338,7 @@ export class StudioComposition {
     this.isEdited = this.roll.canUndo;
     this.keepButton.hidden = !this.isEdited;
     this._history();
+    this.list.show(this.piece);
     if (this.heard === "after") this._sound();
     this._showCounts();
     this.app.patch({ edits: this.isEdited && this.opened ? { id: this.opened.id, piece: this.piece } : null }); // they outlive the page

@@ -1,6 +1,7 @@
 // Step 2, the technique: which, with which model and parameters; and the run, note by note.
 import { PianoRollView } from "./piano_roll.js";
-import { button, h, icon, select, setPressed, slider, switchControl } from "./dom.js";
+import { button, h, icon, select, slider, switchControl } from "./dom.js";
+import { bandControl, blendControl, freshSeed, OF_THE_BAND, seedOf } from "./studio_band.js";
 import { cardPicture, cardPatterns } from "./studio_cards.js";
 import { counted, worded } from "./studio_app.js";
 import { listen } from "./studio_input.js";
@@ -25,6 +26,10 @@ export class StudioTechnique {
   _starting = /** @type {any} */ (null);
   /** @type {any} */
   tiles = /** @type {any} */ (null);
+  /** @type {any} */
+  seedField = null;
+  /** @type {any} */
+  lastSeed = null;
 
   /** @param {StudioApp} app */
   constructor(app) {
@@ -167,17 +172,19 @@ export class StudioTechnique {
     const model = select({
       label: "Model", value: app.chosenModel?.name ?? "",
       choices: models.map((/** @type {any} */ one) => [one.name, one.own ? `${one.label} (yours)` : one.label]),
-      onchange: (name) => { app.patch({ technique: { model: name, algorithm, parameters: { ...chosen.parameters, tracks: null } } }); tell(); },
+      onchange: (name) => { app.patch({ technique: { model: name, algorithm, parameters: this._withoutBand() } }); tell(); },
     });
     tell();
-    const rows = technique.parameters.map((/** @type {any} */ parameter) => this._control(parameter, chosen.parameters[parameter.name] ?? parameter.default));
+    const isBlend = (/** @type {any} */ parameter) => parameter.kind === "blend"; // of two seeds: it stands below the seed
+    const control = (/** @type {any} */ parameter) => this._control(parameter, chosen.parameters[parameter.name] ?? parameter.default);
+    const rows = technique.parameters.filter((/** @type {any} */ one) => !isBlend(one)).map(control);
     this.settings.replaceChildren(
       h("div", { class: "dc-row" }, h("h3", { class: "dc-run-title" }, technique.label), h("span", { class: "dc-spread" }, reset)),
       ...(technique.algorithms.length > 1 ? [h("div", { class: "dc-labelled" }, h("span", {}, "Algorithm"), select({
         label: "Generative algorithm", value: algorithm, choices: technique.algorithms.map((/** @type {any} */ one) => [one.name, one.label]),
-        onchange: (name) => { this._settingsKey = ""; app.patch({ technique: { algorithm: name, model: technique.models.find((/** @type {any} */ one) => one.algorithm === name)?.name ?? null } }); },
+        onchange: (name) => { this._settingsKey = ""; app.patch({ technique: { algorithm: name, model: technique.models.find((/** @type {any} */ one) => one.algorithm === name)?.name ?? null, parameters: this._withoutBand() } }); },
       }).element)] : []),
-      h("div", { class: "dc-labelled" }, h("span", {}, "Model"), model.element), about, ...rows, this._seed(chosen.seed));
+      h("div", { class: "dc-labelled" }, h("span", {}, "Model"), model.element), about, ...rows, this._seed(), ...technique.parameters.filter(isBlend).map(control));
   }
 
   /** @param {any} parameter @param {any} value */
@@ -191,7 +198,14 @@ export class StudioTechnique {
         label, value: value ?? "", choices: parameter.choices.map((/** @type {any} */ choice) => [choice.value, choice.label]), onchange: (chosen) => this._parameter({ [name]: chosen || null }),
       }).element), h("p", { class: "dc-hint" }, help));
     }
-    if (parameter.kind === "roles") return this._roles(parameter, value);
+    const shared = { parameter, change: (/** @type {any} */ change) => this._parameter(change), holdSeed: () => this._holdSeed() };
+    if (parameter.kind === "blend") return blendControl({ ...shared, value });
+    if (parameter.kind === "band") {
+      const { band = [], algorithm } = this.app.chosenModel ?? {};
+      return bandControl({
+        ...shared, players: band, keepsTracksApart: algorithm === "musegan", values: () => this.app.state.technique.parameters, toast: (words) => this.app.toast(words),
+      });
+    }
     const unit = parameter.unit.replace(" per eight bars", "").replace("seconds", "s");
     return h("div", { class: "dc-parameter" }, slider({
       label, value, minimum: parameter.minimum, maximum: parameter.maximum, step: parameter.step, standard: parameter.default, unit, hint: help,
@@ -199,30 +213,38 @@ export class StudioTechnique {
     }).element);
   }
 
-  /** Which tracks are added. @param {any} parameter @param {string[] | null} value */
-  _roles({ name, label, help }, value) {
-    const roles = /** @type {string[]} */ (this.app.chosenModel?.roles ?? []);
-    const buttons = roles.map((role) => button({
-      label: `Add ${role}`, text: role[0].toUpperCase() + role.slice(1), pressed: !value || value.includes(role),
-      onclick: () => {
-        const chosen = roles.filter((_, index) => (index === roles.indexOf(role)) !== (buttons[index].getAttribute("aria-pressed") === "true"));
-        if (!chosen.length) return this.app.toast("One track at least has to be added.");
-        buttons.forEach((one, index) => setPressed(one, chosen.includes(roles[index])));
-        this._parameter({ [name]: chosen.length === roles.length ? null : chosen });
-      },
-    }));
-    return h("div", { class: "dc-parameter", role: "group", "aria-label": label }, h("b", {}, label), h("div", { class: "dc-row dc-roles" }, ...buttons), h("p", { class: "dc-hint" }, help));
+  /** All parameters but those of the band: another model plays other roles. */
+  _withoutBand() {
+    return this.app.technique?.name === "gan" ? { ...this.app.state.technique.parameters, ...OF_THE_BAND } : this.app.state.technique.parameters;
   }
 
-  /** @param {number | null} seed */
-  _seed(seed) {
-    const input = h("input", { class: "dc-field dc-seed", type: "number", min: 0, step: 1, "aria-label": "Seed", placeholder: "a new one each time", value: seed ?? "" });
-    input.addEventListener("change", () => {
-      const value = input.value === "" ? null : Math.max(0, Math.floor(+input.value));
-      input.value = value ?? "";
-      this.app.patch({ technique: { seed: value } });
-    });
-    return h("div", { class: "dc-parameter" }, h("div", { class: "dc-labelled" }, h("b", {}, "Seed"), input), h("p", { class: "dc-hint" }, "The same seed composes the same notes again."));
+  /** The seed of the last run of this technique here; null where there was none. @returns {number | null} */
+  get _lastSeed() {
+    const { run, state } = this.app;
+    return run.technique === state.technique.name ? run.seed ?? null : null;
+  }
+
+  /** Let the next run start from the seed of the last one, and not from a new one. */
+  _holdSeed() {
+    if (this.app.state.technique.seed !== null) return;
+    this.app.patch({ technique: { seed: this._lastSeed ?? freshSeed() } });
+  }
+
+  _seed() {
+    this.seedField = h("input", { class: "dc-field dc-seed", type: "number", min: 0, step: 1, "aria-label": "Seed", placeholder: "a new one each time" });
+    this.seedField.addEventListener("change", () => this.app.patch({ technique: { seed: seedOf(this.seedField) } }));
+    this.lastSeed = button({ label: "Use the last seed", text: "", kind: "small", class: "dc-button dc-button-small dc-last-seed", onclick: () => { this._holdSeed(); this.seedField.focus(); } });
+    this._showSeed();
+    return h("div", { class: "dc-parameter" }, h("div", { class: "dc-labelled" }, h("b", {}, "Seed"), this.seedField, this.lastSeed), h("p", { class: "dc-hint" }, "The same seed composes the same notes again."));
+  }
+
+  _showSeed() {
+    if (!this.seedField) return;
+    const { seed } = this.app.state.technique;
+    if (document.activeElement !== this.seedField) this.seedField.value = seed ?? "";
+    this.lastSeed.hidden = seed !== null || this._lastSeed === null;
+    this.lastSeed.textContent = `Last: ${this._lastSeed}`;
+    this.lastSeed.setAttribute("aria-label", `Use the last seed, ${this._lastSeed}`);
   }
 
   // ------------------------------------------------------------------------------ the run
@@ -281,6 +303,7 @@ export class StudioTechnique {
       tile.tabIndex = is ? 0 : -1;
     }
     this._showSettings();
+    this._showSeed();
     const running = app.isRunning, told = this.told?.number === run.number ? this.told : null;
     const share = told?.total ? told.done / told.total : 0;
     this.cancel.hidden = !running;
@@ -301,7 +324,7 @@ export class StudioTechnique {
     this.runWords.textContent = running
       ? told ? `${unit} ${told.done} of ${told.total}${left ? `, about ${Math.max(1, Math.round(left))} s left` : ""}` : "This takes a moment the first time."
       : run.state === "idle" ? `${counted(notes, "note")} go in.` : run.state === "failed" ? "" : run.words;
-    this.counts.replaceChildren(...(told ? [mark("dc-added-mark"), h("b", {}, `+${told.added}`), " added ", ...(told.removed ? [mark("dc-removed-mark"), h("b", {}, `−${told.removed}`), " removed"] : [])] : []));
+    this.counts.replaceChildren(...(told && told.added + told.removed ? [mark("dc-added-mark"), h("b", {}, `+${told.added}`), " added ", ...(told.removed ? [mark("dc-removed-mark"), h("b", {}, `−${told.removed}`), " removed"] : [])] : []));
     const words = running ? told?.words ?? "" : "";
     this.news.replaceChildren(icon(words.startsWith("Just removed") ? "minus" : "plus"), words);
     this.news.hidden = !words;

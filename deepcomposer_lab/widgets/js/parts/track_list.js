@@ -1,6 +1,6 @@
 // The tracks beside a roll: shape, name, mute, solo, volume, instrument; the chosen one is edited.
 import { INSTRUMENTS, nearestProgram } from "../lib/programs.js";
-import { SHAPES } from "../lib/theme.js";
+import { shapeOf } from "../lib/theme.js";
 import { button, h, icon, select, setPressed, slider } from "./dom.js";
 
 /** @typedef {import("../lib/piece.js").Piece} Piece */
@@ -37,14 +37,14 @@ export function trackList({ piece, transport, chosen = 0, onchoose, onprogram, c
           label: `Instrument of ${track.name}`, value: String(nearestProgram(mix.program ?? track.program)),
           choices: INSTRUMENTS.map(([program, name]) => [String(program), name]),
           onchange: (value) => onprogram ? onprogram(index, +value) : transport.setTrack(index, { program: +value }),
-        }).element;
+        });
     const name = onchoose
       ? h("button", { type: "button", class: "dc-track-name", title: `${track.name}: ${choosing[0].toLowerCase()}${choosing.slice(1)}`, onclick: () => { choose(index); onchoose(index); } }, track.name)
       : h("span", { class: "dc-track-name", title: track.name }, track.name);
     const row = h("div", { class: "dc-track", role: "group", "aria-label": track.name },
-      h("span", { class: "dc-track-shape", style: `color: var(--dc-t${(index % 6) + 1})`, "aria-hidden": "true" }, SHAPES[index % 6]),
-      name, mute, solo, h("div", { class: "dc-track-more" }, volume.element, instrument));
-    return { row, mute, solo, name };
+      h("span", { class: "dc-track-shape", style: `color: var(--dc-t${(index % 6) + 1})`, "aria-hidden": "true" }, shapeOf(index)),
+      name, mute, solo, h("div", { class: "dc-track-more" }, volume.element, "set" in instrument ? instrument.element : instrument));
+    return { row, mute, solo, name, instrument };
   });
   /** @param {number} index @param {boolean} isAlone whether the name is a button that is held down */
   const choose = (index, isAlone = true) => rows.forEach(({ row, name }, at) => {
@@ -58,8 +58,12 @@ export function trackList({ piece, transport, chosen = 0, onchoose, onprogram, c
     setPressed(solo, mix.soloed);
     row.classList.toggle("dc-silent", !transport.isHeard(index));
   });
+  /** The instruments of the same tracks, after an undo say. @param {Piece} now */
+  const show = (now) => rows.forEach(({ instrument }, index) => {
+    if ("set" in instrument) instrument.set(String(nearestProgram(mixOf(index).program ?? now.tracks[index]?.program ?? 0)));
+  });
   element.append(...rows.map(({ row }) => row));
   choose(chosen);
   update();
-  return { element, choose, update };
+  return { element, choose, update, show };
 }

@@ -534,7 +534,7 @@ def pytest_commands(python, chosen, arguments):
     if arguments or workers == 1:
         return [pytest + arguments]
     browser = os.path.join("tests", "browser")
-    return [[*pytest, "-n", str(workers), "--ignore=" + browser], [*pytest, browser]]
+    return [[*pytest, "-n", str(workers), "--dist", "loadgroup", "--ignore=" + browser], [*pytest, browser]]
 
 
 def test(environment, chosen, arguments):

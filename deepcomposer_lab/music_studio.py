@@ -8,7 +8,6 @@ Lesson: notebooks/01_music_studio.ipynb.
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -21,28 +20,28 @@ from typing import Any
 from deepcomposer_lab import library, metric_bands, studio_catalogue
 from deepcomposer_lab.music.composition import Composition, CompositionStep, as_composition
 from deepcomposer_lab.music.melody import Melody
-from deepcomposer_lab.music.plain import from_plain, titled_plain
+from deepcomposer_lab.music.plain import titled_plain
 from deepcomposer_lab.music.rhythm_assist import rhythm_assist
 from deepcomposer_lab.music.samples import sample_melody
 from deepcomposer_lab.music.uploads import read_upload
-from deepcomposer_lab.studio_catalogue import GRID, PITCH, TEMPO
+from deepcomposer_lab.studio_state import (
+    SETTINGS,
+    StudioError,
+    check_state,
+    drawer_entry,
+    first_bpm,
+    fresh_state,
+    idle_run,
+    lineage_of,
+    merged_state,
+    piece_of,
+    restored_state,
+    thinned_picture,
+)
 from deepcomposer_lab.widgets.music_studio import MusicStudioWidget
 
-FIRST_MELODY = "ode_to_joy"
-
-_SETTINGS: dict[str, Any] = {
-    "rhythm_assist": False,
-    "grid": 0.25,
-    "strength": 1.0,
-    "triplets": False,
-    "tempo": None,  # as the piece has it
-    "pitch": 0,
-    "trim": None,
-}
 _SECONDS_BETWEEN_NEWS = 0.1
 _DRAFT_SECONDS = 0.6  # after the last change
-# Notes in the picture of a composition, by its place in the list: a long list must not swell a saved notebook.
-_PICTURE_NOTES = ((60, 240), (300, 60), (float("inf"), 20))
 _LISTED_AT_ONCE = 24  # compositions that a studio reads before it shows itself; the others come a moment later
 _MIME = {
     "mid": "audio/midi",
@@ -50,10 +49,6 @@ _MIME = {
     "opus": "audio/ogg",
     "musicxml": "application/vnd.recordare.musicxml+xml",
 }
-
-
-class StudioError(ValueError):
-    """What the studio cannot do just now, in a sentence."""
 
 
 class _CancelledError(Exception):
@@ -106,7 +101,9 @@ class MusicStudio:
         self._pictures: dict[str, dict[str, Any]] = {}
         self.composition: Composition | None = None
         self.widget = MusicStudioWidget(
-            catalogue=studio_catalogue.inputs(), state=_restored(draft) if draft else _fresh(piece), run=_idle()
+            catalogue=studio_catalogue.inputs(),
+            state=restored_state(draft) if draft else fresh_state(piece),
+            run=idle_run(),
         )
         self._offer_answers()
         if technique is not None:
@@ -120,7 +117,7 @@ class MusicStudio:
     @property
     def input(self) -> Composition:
         """The input track as it was played, before Rhythm assist, tempo, pitch and trim."""
-        return _piece(self.widget.state["input"])
+        return piece_of(self.widget.state["input"])
 
     @input.setter
     def input(self, music: Melody | Composition) -> None:
@@ -194,8 +191,8 @@ class MusicStudio:
     def _patch(self, patch: Mapping[str, Any]) -> None:
         """Merge a change into the state, checked, and keep the draft a moment later."""
         with self._lock:
-            state = _merged(self.widget.state, patch)
-            _check(state)
+            state = merged_state(self.widget.state, patch)
+            check_state(state)
             self.widget.state = state
         self._keep_draft_soon()
 
@@ -226,7 +223,7 @@ class MusicStudio:
                 "source": source,
                 "input": titled_plain(piece),
                 "input_id": id,
-                "settings": {**deepcopy(_SETTINGS), "tempo": _bpm(piece)},
+                "settings": {**deepcopy(SETTINGS), "tempo": first_bpm(piece)},
             }
         self._keep_draft_soon()
 
@@ -237,13 +234,13 @@ class MusicStudio:
         """
         state = self.widget.state
         settings = state["settings"]
-        piece = _piece(state["input"])
+        piece = piece_of(state["input"])
         if settings["trim"] and piece.notes and not whole:
             start, end = settings["trim"]
             piece = piece.trim(start, end)
         if settings["pitch"]:
             piece = piece.transpose(settings["pitch"])
-        if settings["tempo"] and settings["tempo"] != _bpm(piece):
+        if settings["tempo"] and settings["tempo"] != first_bpm(piece):
             piece = piece.with_tempo(settings["tempo"])
         played = None
         if settings["rhythm_assist"]:
@@ -300,7 +297,7 @@ class MusicStudio:
 
     def _answer_input(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
         """Take a piece as the input: a recording, an edit, or what an undo brings back with its settings."""
-        piece = _piece(question["piece"])
+        piece = piece_of(question["piece"])
         if question.get("edited"):  # the same input, other notes: its settings stay, but for those given
             self._patch({"input": titled_plain(piece), "settings": question.get("settings") or {}})
         else:
@@ -359,7 +356,7 @@ class MusicStudio:
             "piece": titled_plain(piece),
             "before": None if before is None else titled_plain(before),
             "metrics": metric_bands.rows(piece, before),
-            "lineage": _lineage(piece),
+            "lineage": lineage_of(piece),
         }
 
     def _before(self, saved: library.SavedComposition) -> Composition | None:
@@ -407,7 +404,7 @@ class MusicStudio:
         from deepcomposer_lab import metrics
 
         parent = question.get("id")
-        edited = _piece(question["piece"])
+        edited = piece_of(question["piece"])
         if parent:
             original = library.open_composition(parent)
             edited = replace(edited, steps=(*original.steps, CompositionStep("edit")))
@@ -421,12 +418,12 @@ class MusicStudio:
 
     def _answer_metrics(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
         before = question.get("before")
-        return metric_bands.rows(_piece(question["piece"]), None if before is None else _piece(before))
+        return metric_bands.rows(piece_of(question["piece"]), None if before is None else piece_of(before))
 
     def _answer_notation(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
         from deepcomposer_lab.music.musicxml import to_musicxml
 
-        return {"musicxml": to_musicxml(_piece(question["piece"])).decode("utf-8")}
+        return {"musicxml": to_musicxml(piece_of(question["piece"])).decode("utf-8")}
 
     def _answer_export(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
         from deepcomposer_lab.studio import WRITERS
@@ -434,16 +431,16 @@ class MusicStudio:
         ending = str(question["format"])
         if ending not in _MIME:
             raise StudioError(f"There is no export {ending!r}; there is {', '.join(_MIME)}.")
-        piece = _piece(question["piece"]) if "piece" in question else library.open_composition(question["id"])
+        piece = piece_of(question["piece"]) if "piece" in question else library.open_composition(question["id"])
         data = WRITERS[f".{ending}"](piece)
         return {"name": f"{library.file_stem(piece.title)}.{ending}", "mime": _MIME[ending]}, [data]
 
     def _answer_share(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
         from deepcomposer_lab.sharing import to_html
 
-        piece = _piece(question["piece"]) if "piece" in question else library.open_composition(question["id"])
+        piece = piece_of(question["piece"]) if "piece" in question else library.open_composition(question["id"])
         return {"name": f"{library.file_stem(piece.title)}.html", "mime": "text/html"}, [
-            to_html(piece, lineage=_lineage(piece))
+            to_html(piece, lineage=lineage_of(piece))
         ]
 
     # ------------------------------------------------------------------------------ composing
@@ -461,7 +458,7 @@ class MusicStudio:
             self._runs += 1
             self._cancelled = threading.Event()
             number = self._runs
-            self.widget.run = _idle() | {
+            self.widget.run = idle_run() | {
                 "state": "loading",
                 "number": number,
                 "technique": chosen["name"],
@@ -590,11 +587,13 @@ class MusicStudio:
                 entry = self._pictures.get(saved.id)
                 if entry is None:
                     try:
-                        entry = _entry(saved, library.open_composition(saved))
+                        entry = drawer_entry(saved, library.open_composition(saved))
                     except library.LibraryError:
                         continue
                     self._pictures[saved.id] = entry
-                entries.append({**entry, "title": saved.title, "picture": _thinned(entry["picture"], len(entries))})
+                entries.append(
+                    {**entry, "title": saved.title, "picture": thinned_picture(entry["picture"], len(entries))}
+                )
             self.widget.compositions = entries
 
 
@@ -657,152 +656,6 @@ class _News:
         }
         self.rows = []
         self.studio.widget.tell("progress", value)
-
-
-# ---------------------------------------------------------------------------------- small pieces
-
-
-def _idle() -> dict[str, Any]:
-    return {
-        "state": "idle",
-        "number": 0,
-        "technique": None,
-        "seconds_left": None,
-        "words": "",
-        "error": None,
-        "result_id": None,
-        "seed": None,  # that it was composed from, so that it, or one track of it, can come again
-    }
-
-
-def _fresh(piece: Composition | None) -> dict[str, Any]:
-    chosen = as_composition(sample_melody(FIRST_MELODY)) if piece is None else piece
-    return {
-        "step": 1,
-        "source": "sample" if piece is None else "import",
-        "input": titled_plain(chosen),
-        "input_id": None,
-        "settings": {**deepcopy(_SETTINGS), "tempo": _bpm(chosen)},
-        "technique": {"name": "ar-cnn", "algorithm": None, "model": None, "parameters": {}, "seed": None},
-        "result_id": None,
-        "edits": None,  # of a composition, by hand, not kept yet: {"id", "piece"}
-        "saved_at": None,
-    }
-
-
-def _restored(draft: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a draft's state; a damaged one gives a fresh state."""
-    try:
-        state = _merged(_fresh(None), draft)
-        _piece(state["input"])
-        _check(state)
-    except (ValueError, TypeError, LookupError, AttributeError):
-        return _fresh(None)
-    if state["result_id"] is not None:
-        try:
-            library.find_composition(state["result_id"])
-        except library.LibraryError:
-            state["result_id"] = None
-            state["step"] = min(state["step"], 2)
-    return state
-
-
-def _merged(state: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `state` with `patch`: settings and technique merged, all else replaced; no unknown name is taken."""
-    unknown = set(patch) - set(state)
-    if unknown:
-        raise StudioError(f"The studio knows no {sorted(unknown)[0]!r}.")
-    merged = {**state, **patch}
-    for name in ("settings", "technique"):
-        if name in patch:
-            merged[name] = {**state[name], **patch[name]}
-    return merged
-
-
-def _check(state: Mapping[str, Any]) -> None:
-    """Refuse a state that a later step could only stumble over."""
-    from deepcomposer_lab.studio import find_technique
-
-    if state["step"] not in (1, 2, 3):
-        raise StudioError(f"The studio's steps are 1, 2 and 3; got {state['step']!r}.")
-    find_technique(state["technique"]["name"])
-    settings = state["settings"]
-    tempo, pitch, trim = settings["tempo"], settings["pitch"], settings["trim"]
-    if tempo is not None and not (_is_number(tempo) and TEMPO[0] <= tempo <= TEMPO[1]):
-        raise StudioError(f"The tempo lies in {TEMPO[0]}–{TEMPO[1]} beats a minute; got {_told(tempo)}.")
-    if not (_is_number(pitch) and PITCH[0] <= pitch <= PITCH[1] and pitch == int(pitch)):
-        raise StudioError(f"The pitch is moved by whole semitones, {PITCH[0]} to +{PITCH[1]}; got {_told(pitch)}.")
-    if not (_is_number(settings["grid"]) and GRID[0] <= settings["grid"] <= GRID[1]):
-        raise StudioError(f"Rhythm assist's grid lies in 1/64–16 beats; got {_told(settings['grid'])}.")
-    if not (_is_number(settings["strength"]) and 0 <= settings["strength"] <= 1):
-        raise StudioError(f"Rhythm assist's strength lies in 0–1; got {_told(settings['strength'])}.")
-    if trim is not None and not (
-        isinstance(trim, list | tuple) and len(trim) == 2 and all(map(_is_number, trim)) and 0 <= trim[0] < trim[1]
-    ):
-        raise StudioError(f"The trim is [start, end] in beats, 0 ≤ start < end, or None; got {trim!r}.")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _told(value: object) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else repr(value)
-
-
-def _bpm(piece: Composition) -> float:
-    """Return a piece's first tempo, within the studio's limits."""
-    return min(TEMPO[1], max(TEMPO[0], round(piece.tempos[0].bpm)))
-
-
-def _piece(values: Mapping[str, Any]) -> Composition:
-    return from_plain(values, str(values.get("title") or "Untitled"))
-
-
-def _lineage(piece: Composition) -> list[str]:
-    """Return how a piece came to be, a label a step: ["AR-CNN, AutoregressiveCNN Bach", "Edited by hand"]."""
-    labels = []
-    for step in piece.steps:
-        if step.technique == "edit":
-            labels.append("Edited by hand")
-            continue
-        name = studio_catalogue.technique_label(step.technique)
-        labels.append(f"{name}, {studio_catalogue.short_label(step.model)}" if step.model else name)
-    return labels
-
-
-def _entry(saved: library.SavedComposition, piece: Composition) -> dict[str, Any]:
-    """Return a line of the drawer."""
-    lineage = _lineage(piece)
-    return {
-        "id": saved.id,
-        "title": saved.title,
-        "how": lineage[-1] if lineage else "Input track",
-        "is_input": not lineage,
-        "created": saved.created.isoformat(),
-        "parents": list(saved.parents),
-        "seconds": round(piece.seconds, 1),
-        "bars": max(0, len(piece.bars) - (piece.pickup > 0)),
-        "picture": _picture(piece),
-    }
-
-
-def _picture(piece: Composition) -> dict[str, Any]:
-    rows = [
-        [index, round(note.onset, 3), note.pitch, round(note.duration, 3)]
-        for index, track in enumerate(piece.tracks)
-        for note in track.notes
-    ]
-    pitches = [row[2] for row in rows] or [60]
-    picture = {"notes": rows, "end": piece.end, "low": min(pitches), "high": max(pitches)}
-    return _thinned(picture, 0)
-
-
-def _thinned(picture: dict[str, Any], place: int) -> dict[str, Any]:
-    """Return a picture with as many notes as its place in the list allows."""
-    most = next(notes for places, notes in _PICTURE_NOTES if place < places)
-    stride = max(1, -(-len(picture["notes"]) // most))
-    return picture if stride == 1 else {**picture, "notes": picture["notes"][::stride]}
 
 
 def _stored(id: str | None) -> Composition | None:

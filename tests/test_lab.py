@@ -16,6 +16,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = '[project]\nname = "a-small-project"\nversion = "1"\n'
@@ -64,12 +65,6 @@ def project(lab, tmp_path, empty_environment, monkeypatch):
     monkeypatch.setattr(lab.Environment, "pip_install", lambda self, arguments, what: events.append(arguments))
     monkeypatch.setattr(lab.Environment, "install_settings", lambda self: None)
     return lab.Environment(str(root)), events
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def status_of(url):
@@ -258,7 +253,7 @@ class TestOtherPrograms:
         monkeypatch.setattr(lab.subprocess, "call", lambda command, **_: commands.append(command[3:]) or given.pop(0))
         assert bool(lab.main(["test"])) is any(statuses)
         browser = os.path.join("tests", "browser")
-        assert commands == [["-n", "2", f"--ignore={browser}"], [browser]]
+        assert commands == [["-n", "2", "--dist", "loadgroup", f"--ignore={browser}"], [browser]]
         commands.clear()
         monkeypatch.setattr(lab.os, "cpu_count", lambda: 1)
         given[:] = [0]

@@ -17,7 +17,7 @@ import soundfile
 from untrained_gan import untrained_model
 
 import deepcomposer_lab as dc
-from deepcomposer_lab import library, music_studio
+from deepcomposer_lab import library, music_studio, studio_state
 from deepcomposer_lab.models.registry import save_model
 from deepcomposer_lab.music.plain import from_plain, titled_plain
 
@@ -336,7 +336,7 @@ class TestRuns:
         assert page.compose(parameters={"keep_tracks": False}) is not None
 
     def test_headless_it_raises(self, page):
-        with pytest.raises(music_studio.StudioError, match="max_notes_to_add"):
+        with pytest.raises(studio_state.StudioError, match="max_notes_to_add"):
             page.studio.compose(wait=True, max_notes_to_add=-3)
 
 
@@ -386,7 +386,12 @@ class TestLibrary:
 
     def test_pictures_get_fewer_notes_down_the_list(self, made):
         picture = {"notes": [[0, beat, 60, 1] for beat in range(500)], "end": 500, "low": 60, "high": 60}
-        assert [len(music_studio._thinned(picture, place)["notes"]) for place in (0, 59, 60, 300)] == [167, 167, 56, 20]
+        assert [len(studio_state.thinned_picture(picture, place)["notes"]) for place in (0, 59, 60, 300)] == [
+            167,
+            167,
+            56,
+            20,
+        ]
 
     def test_exports_are_read_back_by_others(self, page, made):
         piece = library.open_composition(made)

@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from typing import Protocol
 
 import numpy as np
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "deepcomposer_lab" / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
@@ -49,12 +49,6 @@ def load_lab():
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 # --- JupyterLab -------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import urllib.request
 from types import SimpleNamespace
 
 import pytest
-from lab_page import ROOT, SOUND, free_port, new_page, peak, violations
+from lab_page import ROOT, SOUND, new_page, peak, violations
+from ports import free_port
 from studio_page import Studio
 
 SILENCE = 0.003

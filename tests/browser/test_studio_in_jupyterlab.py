@@ -185,6 +185,7 @@ def a_run_can_be_cancelled_and_is_one_at_a_time(page, studio):
             const cancel = [...document.querySelectorAll('.dc-step-technique .dc-button')]
                 .find((button) => button.textContent.startsWith('Cancel'));
             const title = document.querySelector('.dc-run-title + .dc-run-words').previousElementSibling;
+            cancel.focus();
             const clicked = performance.now();
             cancel.click();
             while (title.textContent !== 'Cancelled') {
@@ -196,6 +197,8 @@ def a_run_can_be_cancelled_and_is_one_at_a_time(page, studio):
     )
     print(f"Cancelled {seconds:.2f} s after the click")
     assert seconds < CANCELLED_WITHIN
+    # The button that had the focus is gone, and the next key is still the studio's.
+    assert page.evaluate("document.activeElement.closest('.dc-studio') !== null")
     page.wait_for_function("!document.querySelector('.dc-run-words').textContent.startsWith('Second ')")
     page.wait_for_timeout(500)  # what was cancelled may have been kept
     studio.step(2)
@@ -219,6 +222,7 @@ def choose_a_band(page, studio):
         "blend": [7, 0.5],
     }
     studio.button(f"Take back seed {drums} of drums").click()
+    assert page.evaluate("document.activeElement.ariaLabel") == "Draw drums anew"
     studio.button("Defaults").click()
     waited_for(page, lambda seen: seen["technique"]["parameters"] == {}, "the defaults")
     assert studio.root.get_by_label("Instrument of bass", exact=True).input_value() == "33"

@@ -52,6 +52,8 @@ export class PageSound extends EventTarget {
     this._held = new Map();
     this._named = 0;
     this._sustained = false;
+    /** @type {{release: (at: number) => void}[]} Tones that only the pedal holds, where the instruments are not there yet. */
+    this._pedalled = [];
     this._programs = new Map();
     this._bank = 0;
     /** @type {Transport | null} */
@@ -148,6 +150,7 @@ export class PageSound extends EventTarget {
       try {
         const [engine, soundFont] = /** @type {any} */ (await this.preload());
         this.synthesizer = await engine.createSynthesizer(this.context, this.output, soundFont, BANKS);
+        if (this._sustained) this.sustain(true); // pressed before there was anybody to tell
       } catch (error) {
         console.warn("DeepComposer Lab: the synthesiser did not start.", error);
         this._failed = true;
@@ -188,7 +191,8 @@ export class PageSound extends EventTarget {
     const held = this._held.get(id);
     if (!held) return;
     this._held.delete(id);
-    if (held.tone) held.tone.release(this.context.currentTime);
+    if (held.tone && this._sustained) this._pedalled.push(held.tone);
+    else if (held.tone) held.tone.release(this.context.currentTime);
     else if (![...this._held.values()].some((other) => other.channel === held.channel && other.pitch === held.pitch)) {
       this.synthesizer.noteOff(KEYS_BANK * 16 + held.channel, held.pitch);
     }
@@ -198,6 +202,7 @@ export class PageSound extends EventTarget {
   sustain(on) {
     this._sustained = on;
     this.synthesizer?.controllerChange(KEYS_BANK * 16, 64, on ? 127 : 0);
+    if (!on) for (const tone of this._pedalled.splice(0)) tone.release(this.context.currentTime);
   }
 
   /** End every held key. */

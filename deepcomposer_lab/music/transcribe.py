@@ -115,9 +115,10 @@ def transcribe(
 
     Parameters
     ----------
-    recording : Recording, (samples, rate), bytes, path or samples
+    recording : Recording, (samples, rate), bytes, path, samples or ipywebrtc.AudioRecorder
         One voice. A file is WAV, FLAC, Ogg (Opus, Vorbis) or MP3; samples have the shape (n,) or (n, channels),
-        as whole numbers or −1…1, and need `sample_rate`.
+        as whole numbers or −1…1, and need `sample_rate`. An AudioRecorder records what its browser can: Firefox Ogg,
+        with `format="ogg"`; Chromium WebM alone, for which `dc.Microphone` is there.
     sample_rate : float, optional
         Samples a second.
     bpm : float, optional
@@ -229,6 +230,7 @@ def _as_sound(recording: Any, sample_rate: float | None) -> tuple[NDArray[np.flo
     """Return one channel as −1…1, and its rate."""
     samples: Any
     rate: Any
+    recording = getattr(getattr(recording, "audio", None), "value", recording)  # of ipywebrtc's AudioRecorder
     if isinstance(recording, bytes | bytearray | memoryview | str | os.PathLike):
         samples, rate = _read(recording)
     elif (

@@ -5,6 +5,7 @@ import itertools
 import re
 import sys
 
+import ipywebrtc
 import numpy as np
 import pytest
 import soundfile
@@ -182,6 +183,18 @@ class TestNothingToHear:
 class TestWhatIsTaken:
     def pitches(self, *values, **named):
         return [note.pitch for note in transcribe(*values, **named)]
+
+    def test_what_ipywebrtc_recorded_is_read_where_it_can_be(self, sung):
+        file = io.BytesIO()
+        soundfile.write(file, sung.samples, sung.rate, format="OGG", subtype="VORBIS")
+        recorder = ipywebrtc.AudioRecorder(format="ogg")
+        with pytest.raises(ValueError, match="record something first"):
+            transcribe(recorder)
+        recorder.audio.value = file.getvalue()
+        assert self.pitches(recorder) == [59, 59, 60, 62, 62]
+        recorder.audio.value = b"\x1a\x45\xdf\xa3" + bytes(100)
+        with pytest.raises(ValueError, match=r"It is WebM.*dc\.Microphone"):
+            transcribe(recorder)
 
     def test_files_bytes_samples_and_channels_alike(self, sung, tmp_path):
         expected = [59, 59, 60, 62, 62]

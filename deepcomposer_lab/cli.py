@@ -733,12 +733,12 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _datasets(options: argparse.Namespace) -> int:
-    from deepcomposer_lab.datasets import list_datasets, load_dataset
+    from deepcomposer_lab.datasets import dataset_summary, list_datasets
 
     rows = []
     for name in list_datasets():
-        dataset = load_dataset(name)
-        rows.append([name, str(len(dataset)), str(dataset.card.get("title", "")), str(dataset.card.get("licence", ""))])
+        pieces, title, licence = dataset_summary(name)
+        rows.append([name, str(pieces), title, licence])
     print(_table(["dataset", "pieces", "what", "licence"], rows))
     return 0
 

@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from deepcomposer_lab.datasets.arranged import STYLE_OF, TUNES, arranged_dataset
+from deepcomposer_lab.datasets.arranged import STYLE_OF, TUNES, arranged_dataset, arranged_summary
 from deepcomposer_lab.datasets.lakh import load_lakh_pianorolls
 from deepcomposer_lab.datasets.midi_folder import FileReport, FolderReport, dataset_from_midi
 from deepcomposer_lab.datasets.saving import save_scores, save_songs
@@ -53,6 +53,7 @@ __all__ = [
     "Score",
     "Song",
     "dataset_from_midi",
+    "dataset_summary",
     "list_datasets",
     "load_dataset",
     "load_lakh_pianorolls",
@@ -243,6 +244,20 @@ def list_datasets() -> list[str]:
     """Return the names that `load_dataset` takes."""
     names = {folder.name for root in _roots() if root.is_dir() for folder in root.iterdir() if _holds(folder)}
     return sorted(names | set(STYLE_OF if TUNES in names else ()))
+
+
+def dataset_summary(name: str) -> tuple[int, str, str]:
+    """Return how many pieces a dataset has, its title and its licence, sooner than loading it takes.
+
+    Raises
+    ------
+    ValueError
+        When there is none of this name.
+    """
+    if name in STYLE_OF and not any(_holds(root / name) for root in _roots()):
+        return arranged_summary(name)
+    dataset = load_dataset(name)
+    return len(dataset), str(dataset.card.get("title", "")), str(dataset.card.get("licence", ""))
 
 
 def load_dataset(name: str) -> Dataset:

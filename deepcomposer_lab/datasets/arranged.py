@@ -94,6 +94,12 @@ def arranged_dataset(name: str) -> Dataset:
     return _dataset(name, _tunes_dataset().card["sha256"])
 
 
+def arranged_summary(name: str) -> tuple[int, str, str]:
+    """Return how many songs one of the arranged datasets has, its title and its licence; arranges nothing for it."""
+    words = _words(name)
+    return len(_tunes_dataset()), words["title"], words["licence"]
+
+
 def _tunes_dataset() -> Dataset:
     from deepcomposer_lab.datasets import load_dataset
 
@@ -135,8 +141,7 @@ def _dataset(name: str, digest: str) -> Dataset:
     return Dataset(name, _card(name, arrays), MappingProxyType(arrays))
 
 
-def _card(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    tunes = _tunes_dataset().card
+def _words(name: str) -> dict[str, Any]:
     style = STYLE_OF[name]
     return {
         "name": name,
@@ -145,7 +150,15 @@ def _card(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
         "origin": f"ARRANGED, not played: the melodies are the tunes of {TUNES}; drums, bass, chords and strings were "
         f"made by the rules of this project's arranger, version {ARRANGER_VERSION}, in the style {style!r}, each tune "
         "with its index as seed.",
-        "licence": f"The arrangements are this project's own, under the MIT licence. Of the tunes: {tunes['licence']}",
+        "licence": "The arrangements are this project's own, under the MIT licence. Of the tunes: "
+        f"{_tunes_dataset().card['licence']}",
+    }
+
+
+def _card(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    tunes = _tunes_dataset().card
+    return {
+        **_words(name),
         "arranger_version": ARRANGER_VERSION,
         "tunes": {"name": TUNES, "sha256": tunes["sha256"], "arrays_sha256": tunes["arrays_sha256"]},
         # There is no file: this is over the values.

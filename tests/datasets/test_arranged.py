@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepcomposer_lab.datasets import arranged, list_datasets, load_dataset
+from deepcomposer_lab.datasets import arranged, dataset_summary, list_datasets, load_dataset
 from deepcomposer_lab.datasets.arranged import STYLE_OF, TRACKS, arranged_songs
 from deepcomposer_lab.datasets.songs import check_song
 from deepcomposer_lab.music.arranging import ARRANGER_VERSION, ROLES, arrange
@@ -73,6 +73,16 @@ def test_a_whole_dataset_is_loaded_by_its_name():
     assert replace(song, notes=None).__dict__ == replace(other, notes=None).__dict__
     with pytest.raises(ValueError, match=r"\.songs\(\)"):
         dataset.pieces()
+
+
+def test_its_summary_is_that_of_the_whole_and_arranges_nothing(monkeypatch):
+    whole = load_dataset("rock_arranged")
+    monkeypatch.setattr(arranged, "_arranged", None)
+    assert dataset_summary("rock_arranged") == (len(whole), whole.card["title"], whole.card["licence"])
+    tunes = load_dataset("folk_tunes")
+    assert dataset_summary("folk_tunes") == (len(tunes), tunes.card["title"], tunes.card["licence"])
+    with pytest.raises(ValueError, match="no dataset called 'polka'"):
+        dataset_summary("polka")
 
 
 def test_the_card_says_that_nobody_played_it():

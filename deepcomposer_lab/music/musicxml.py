@@ -243,15 +243,16 @@ def _written(
 ) -> Iterator[Any]:
     """Yield one sound as note values, tied together and to the bars around as `tied` (before, after) says."""
     from music21 import chord, note, tie
+    from music21.pitch import Pitch
 
     values = list(_values(start - bar.start, end - bar.start))
     for index, value in enumerate(values):
         if not pitches:
             element: Any = note.Rest()
         elif len(pitches) == 1:
-            element = note.Note(pitches[0])
+            element = note.Note(Pitch(midi=pitches[0]))  # a bare number below 12 is a pitch class to music21
         else:
-            element = chord.Chord(list(pitches))
+            element = chord.Chord([Pitch(midi=pitch) for pitch in pitches])
         element.quarterLength = value / _UNITS if value not in _TRIPLET else _triplet_length(value)
         if pitches:
             element.volume.velocity = velocity

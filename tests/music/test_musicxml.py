@@ -158,6 +158,11 @@ def test_note_values(start, end, values):
     assert sum(values) == end - start
 
 
+def test_the_lowest_pitches_come_back_alone_and_in_chords():
+    piece = Composition([Track([Note(0, 0, 1), Note(1, 11, 1), Note(2, 3, 2), Note(2, 8, 2), Note(2, 60, 2)])])
+    assert rounded(read_musicxml(to_musicxml(piece))) == rounded(piece)
+
+
 def test_compressed_files_are_read(exported, tmp_path):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:

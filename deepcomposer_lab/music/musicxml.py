@@ -3,6 +3,9 @@
 Notation knows note values, not fractions of a second: onsets and ends are rounded to the nearest thirty-second or
 sixteenth triplet (`rhythm_assist` with a grid of 1/8 beat and triplets), and metre changes to a thirty-second.
 Notes of a track that start and end together become a chord; others that sound together become voices of one staff.
+A piece that is clearly in a key has its signature on every staff but the drums', and its pitches are spelt by it; see
+`deepcomposer_lab.music.spelling`. A Composition has no place for a signature, so that of a file which is read is not
+kept: what is written again has the one that its notes ask for.
 """
 
 from __future__ import annotations
@@ -17,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from deepcomposer_lab.music.composition import Composition, Track, as_composition
+from deepcomposer_lab.music.key import MODES, signature_of
 from deepcomposer_lab.music.melody import Melody
 from deepcomposer_lab.music.metre import MetreChange, TempoChange, metre_of_length
 from deepcomposer_lab.music.note import Note
 from deepcomposer_lab.music.rhythm_assist import rhythm_assist
+from deepcomposer_lab.music.spelling import spell, written_key
 
 if TYPE_CHECKING:
     from music21 import stream
@@ -40,6 +45,8 @@ _DRUM_PLACES = {
     47: "D5", 48: "E5", 49: "A5", 50: "F5", 51: "F5", 53: "F5", 57: "B5", 59: "F5",
 }  # fmt: skip
 _MIDDLE_LINE = "B4"
+_ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}  # semitones: MusicXML's word
+_BEFORE_ACCIDENTAL = ("chord", "pitch", "duration", "tie", "instrument", "voice", "type", "dot")  # the schema's order
 _SNARE = 38  # for an unpitched note that names no drum
 _SPELLING = (
     ("C", 0),
@@ -89,15 +96,16 @@ def to_musicxml(composition: Composition | Melody) -> bytes:
     Returns
     -------
     bytes
-        UTF-8, one part a track, with metre, pickup, tempo, instrument and drums.
+        UTF-8, one part a track, with key signature, metre, pickup, tempo, instrument and drums.
     """
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
     written = _on_note_values(as_composition(composition))
-    exported = GeneralObjectExporter(_score(written)).parse()
+    key = written_key(written)
+    exported = GeneralObjectExporter(_score(written, key)).parse()
     root = ElementTree.fromstring(exported)
     _remove_traces(root)
-    _remove_needless_accidentals(root)
+    _write_accidentals(root)
     for channel in root.iter("midi-channel"):
         channel.text = str((int(channel.text or 1) - 1) % 16 + 1)  # MIDI's 1–16 again, see `_part`
     for number, track in enumerate(written.tracks, 1):
@@ -122,7 +130,7 @@ def _on_note_values(composition: Composition) -> Composition:
     return rhythm_assist(composition, _GRID, triplets=True)
 
 
-def _score(composition: Composition) -> stream.Score:
+def _score(composition: Composition, key: tuple[int, int] | None) -> stream.Score:
     from music21 import metadata, stream
 
     score = stream.Score()
@@ -130,7 +138,10 @@ def _score(composition: Composition) -> stream.Score:
     bars = _bars(composition)
     for number, track in enumerate(composition.tracks or (Track(),), 1):
         tempos = composition.tempos if number == 1 else ()
-        score.insert(0, _part(track, number, bars, tempos))
+        part = _part(track, number, bars, tempos)
+        if not track.is_drum:
+            _write_key(part, key)
+        score.insert(0, part)
     return score
 
 
@@ -194,6 +205,21 @@ def _clef(track: Track, clef: Any) -> Any:
     return clef.TrebleClef() if sum(pitches) / len(pitches) >= 60 else clef.BassClef()
 
 
+def _write_key(part: stream.Part, key: tuple[int, int] | None) -> None:
+    """Write the key's signature at the start of a part and spell its pitches by the key; see `spell` for None."""
+    from music21.key import KeySignature
+    from music21.pitch import Accidental
+    from music21.stream import Measure
+
+    if key is not None:
+        next(iter(part.getElementsByClass(Measure))).insert(0, KeySignature(signature_of(key)).asKey(MODES[key[1]]))
+    for element in part.recurse().notes:
+        for pitch in element.pitches:
+            step, alter, octave = spell(pitch.midi, key)
+            pitch.step, pitch.octave = step, octave
+            pitch.accidental = Accidental(alter) if alter else None
+
+
 def _voices(notes: Sequence[Note]) -> list[list[_Sounding]]:
     """Gather notes into chords, and chords into voices in which nothing overlaps; at least one voice."""
     chords: dict[tuple[int, int], list[Note]] = {}
@@ -243,15 +269,16 @@ def _written(
 ) -> Iterator[Any]:
     """Yield one sound as note values, tied together and to the bars around as `tied` (before, after) says."""
     from music21 import chord, note, tie
+    from music21.pitch import Pitch
 
     values = list(_values(start - bar.start, end - bar.start))
     for index, value in enumerate(values):
         if not pitches:
             element: Any = note.Rest()
         elif len(pitches) == 1:
-            element = note.Note(pitches[0])
+            element = note.Note(Pitch(midi=pitches[0]))  # a bare number below 12 is a pitch class to music21
         else:
-            element = chord.Chord(list(pitches))
+            element = chord.Chord([Pitch(midi=pitch) for pitch in pitches])
         element.quarterLength = value / _UNITS if value not in _TRIPLET else _triplet_length(value)
         if pitches:
             element.volume.velocity = velocity
@@ -299,24 +326,43 @@ def _remove_traces(root: ElementTree.Element) -> None:
             encoding.remove(date)
 
 
-def _remove_needless_accidentals(root: ElementTree.Element) -> None:
-    """Leave accidentals where they change something: music21 prints a natural before every white key it made itself.
+def _write_accidentals(root: ElementTree.Element) -> None:
+    """Write accidentals where they change something, instead of music21's, which knows each voice of a staff alone.
 
-    Parts have no key signature, so that a bar begins with naturals; an accidental holds for its line to the bar's end.
+    A bar begins with what the signature says; an accidental holds for its line, in every voice, to the bar's end.
     """
-    for measure in root.iter("measure"):
-        stands: dict[tuple[str | None, str | None], str] = {}
-        for _, note in sorted(_timed_notes(measure), key=lambda timed: timed[0]):
-            pitch = note.find("pitch")
-            if pitch is None:
-                continue
-            line, alter = (pitch.findtext("step"), pitch.findtext("octave")), pitch.findtext("alter", "0")
-            is_held = any(tie.get("type") == "stop" for tie in note.findall("tie"))
-            if stands.get(line, "0") == alter or is_held:
-                for accidental in note.findall("accidental"):
-                    note.remove(accidental)
-            if not is_held:
-                stands[line] = alter
+    for part in root.findall("part"):
+        signature = _signature_alters(part)
+        for measure in part.findall("measure"):
+            stands: dict[tuple[str, str], int] = {}
+            for _, note in sorted(_timed_notes(measure), key=lambda timed: timed[0]):
+                pitch = note.find("pitch")
+                if pitch is None:
+                    continue
+                step, alter = pitch.findtext("step", ""), int(pitch.findtext("alter", "0"))
+                line = (step, pitch.findtext("octave", ""))
+                is_held = any(tie.get("type") == "stop" for tie in note.findall("tie"))
+                _write_accidental(note, None if is_held or stands.get(line, signature[step]) == alter else alter)
+                if not is_held:
+                    stands[line] = alter
+
+
+def _signature_alters(part: ElementTree.Element) -> dict[str, int]:
+    """Return by how many semitones the key signature of a part alters each letter."""
+    sharps = int(part.findtext("measure/attributes/key/fifths", "0"))
+    return {letter: (sharps + 5 - place) // 7 for place, letter in enumerate("FCGDAEB", -1)}
+
+
+def _write_accidental(note: ElementTree.Element, alter: int | None) -> None:
+    """Give a note the one accidental that says `alter`, or none."""
+    for old in note.findall("accidental"):
+        note.remove(old)
+    if alter is None:
+        return
+    accidental = ElementTree.Element("accidental")
+    accidental.text = _ACCIDENTALS[alter]
+    before = [index for index, child in enumerate(note) if child.tag in _BEFORE_ACCIDENTAL]
+    note.insert(before[-1] + 1, accidental)
 
 
 def _timed_notes(measure: ElementTree.Element) -> Iterator[tuple[int, ElementTree.Element]]:

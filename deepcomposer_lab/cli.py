@@ -510,6 +510,11 @@ def _studio(options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "voila", str(STUDIO_PAGE / "studio.ipynb"), f"--port={options.port}"]
     command += ["--no-browser"] if options.no_browser else []
     command += [f"--theme={theme}", "--template=deepcomposer_lab", "--Voila.ip=127.0.0.1", "--Voila.log_level=ERROR"]
+    # A page that is left tells its kernel to end, for which Voilà wants a cookie that it never gave. Without it nobody
+    # else can end a kernel either: its name is known to its own page alone.
+    command += ["--Voila.tornado_settings={'disable_check_xsrf': True}"]
+    # And a page that could not tell, as its browser was killed: half an hour later.
+    command += ["--MappingKernelManager.cull_idle_timeout=1800", "--MappingKernelManager.cull_interval=300"]
     home = os.environ.get("DEEPCOMPOSER_LAB_HOME") or str(library_directory().absolute())
     paths = os.pathsep.join(filter(None, [str(STUDIO_PAGE), os.environ.get("JUPYTER_PATH")]))
     print(f"The Music studio: http://127.0.0.1:{options.port}/ (Ctrl-C here ends it)", flush=True)

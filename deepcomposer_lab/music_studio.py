@@ -41,6 +41,7 @@ from deepcomposer_lab.studio_state import (
 from deepcomposer_lab.widgets.music_studio import MusicStudioWidget
 
 _SECONDS_BETWEEN_NEWS = 0.1
+_FURTHEST = 300.0  # beats after the end that a technique may write to, in thirty seconds at the fastest tempo
 _DRAFT_SECONDS = 0.6  # after the last change
 _LISTED_AT_ONCE = 24  # compositions that a studio reads before it shows itself; the others come a moment later
 _MIME = {
@@ -466,7 +467,7 @@ class MusicStudio:
             }
             parent = self.widget.state["input_id"]
             self.widget.tell("began", {"number": number, "piece": titled_plain(piece)})
-            news = _News(self, number, self._cancelled)
+            news = _News(self, number, self._cancelled, piece)
             # A cancelled run may still be loading its model: this one begins when that one has ended.
             self._worker = threading.Thread(
                 target=self._work, args=(news, piece, chosen, parent, self._worker), daemon=True
@@ -574,8 +575,9 @@ class MusicStudio:
             if number != self._runs:
                 return
             self.widget.run = {**self.widget.run, **values, "seconds_left": 0}
-            if values.get("result_id"):
-                self._patch({"result_id": values["result_id"], "step": 3})
+            if values.get("result_id"):  # of a run that was cancelled it waits until somebody asks for it
+                step = {"step": 3} if values["state"] == "done" else {}
+                self._patch({"result_id": values["result_id"], **step})
 
     # ------------------------------------------------------------------------------ the library
 
@@ -600,10 +602,13 @@ class MusicStudio:
 class _News:
     """Tells the page how far a run is: at most ten times a second, with what came and went since."""
 
-    def __init__(self, studio: MusicStudio, number: int, cancelled: threading.Event) -> None:
+    def __init__(self, studio: MusicStudio, number: int, cancelled: threading.Event, piece: Composition) -> None:
+        from deepcomposer_lab.plots import Ruler
+
         self.studio, self.number, self.cancelled = studio, number, cancelled
+        self.ruler = Ruler(piece, piece.end + _FURTHEST)
         self.done, self.total = 0, 0
-        self.added = self.removed = 0
+        self.balance: dict[tuple[int, float], int] = {}  # of each pitch and onset: what came, less what went
         self.changed = False
         self.began = self.told = time.monotonic()
         self.rows: list[list[Any]] = []
@@ -628,11 +633,11 @@ class _News:
 
     def note(self, note: Any, adds: bool, removes: bool, probability: float | None, track: int | None = None) -> None:
         self.changed = True
-        self.added += adds
-        self.removed += removes
+        place = (note.pitch, round(note.onset, 6))
+        self.balance[place] = self.balance.get(place, 0) + adds - removes
         self.rows.append([adds, note.onset, note.pitch, note.duration, note.velocity, track])
-        share = "" if probability is None else f" (the model gave it {probability:.0%})"
-        self.words = f"Just {'added' if adds else 'removed'} {note.name} at beat {note.onset + 1:g}{share}."
+        where = self.ruler.describe(note.onset)
+        self.words = f"Just {'added' if adds else 'removed'} {note.name} at {where}{_share_in_words(probability)}."
         self._tell()
 
     def _tell(self) -> None:
@@ -649,13 +654,19 @@ class _News:
             "done": self.done,
             "total": self.total,
             "seconds_left": None if left is None else round(left, 1),
-            "added": self.added,
-            "removed": self.removed,
+            "added": sum(count for count in self.balance.values() if count > 0),
+            "removed": -sum(count for count in self.balance.values() if count < 0),
             "words": self.words,
             "rows": self.rows,
         }
         self.rows = []
         self.studio.widget.tell("progress", value)
+
+
+def _share_in_words(probability: float | None) -> str:
+    if probability is None:
+        return ""
+    return f" (the model gave it {'under 1 %' if probability < 0.01 else f'{100 * probability:.0f} %'})"
 
 
 def _stored(id: str | None) -> Composition | None:

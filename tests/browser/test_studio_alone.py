@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from lab_page import ROOT, SOUND, new_page, peak, violations
 from ports import free_port
@@ -17,8 +18,8 @@ SILENCE = 0.003
 
 
 @pytest.fixture
-def address(tmp_path):
-    """The command, begun: where it can be found, once it can."""
+def command(tmp_path):
+    """The command, begun: its process, and where it can be found, once it can."""
     port = free_port()
     home = {"HOME": str(tmp_path), "DEEPCOMPOSER_LAB_HOME": str(tmp_path / "compositions"), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "deepcomposer_lab", "studio", "--no-browser", f"--port={port}", "--dark"]
@@ -30,7 +31,7 @@ def address(tmp_path):
             assert process.poll() is None, "the command ended before the page was there"
             assert time.monotonic() < end, "the page was not there within a minute"
             time.sleep(0.1)
-        yield url
+        yield SimpleNamespace(url=url, process=psutil.Process(process.pid))
     finally:
         process.terminate()
         assert process.wait(timeout=30) is not None
@@ -47,11 +48,16 @@ def answers(url):
     return True
 
 
-def test_the_studio_stands_alone_on_a_page(address, browser):
-    page = new_page(browser, SimpleNamespace(url=address))
+def kernels(command):
+    """Return how many kernels run."""
+    return sum("ipykernel_launcher" in " ".join(child.cmdline()) for child in command.process.children(recursive=True))
+
+
+def test_the_studio_stands_alone_on_a_page(command, browser):
+    page = new_page(browser, command)
     studio = Studio(page)
     asked = time.monotonic()
-    page.goto(address)
+    page.goto(command.url)
     studio.wait_until_ready()
     print(f"Alone on a page, it is ready {time.monotonic() - asked:.1f} s after the page was asked for")
     assert page.locator(".jp-CodeMirrorEditor, .cm-editor, .jp-InputArea-editor").locator("visible=true").count() == 0
@@ -71,6 +77,10 @@ def test_the_studio_stands_alone_on_a_page(address, browser):
     page.reload()  # a new kernel; the draft comes back
     studio.wait_until_ready()
     studio.wait_for_step(3)
+    end = time.monotonic() + 30
+    while kernels(command) != 1:  # that of the page before has ended
+        assert time.monotonic() < end, f"{kernels(command)} kernels run for one page"
+        page.wait_for_timeout(200)
     assert page.faults == []
     assert page.elsewhere == []
     page.context.close()

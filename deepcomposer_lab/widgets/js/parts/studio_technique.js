@@ -26,6 +26,8 @@ export class StudioTechnique {
   _starting = /** @type {any} */ (null);
   /** @type {any} */
   tiles = /** @type {any} */ (null);
+  /** @type {string | null} The input of the last run, to know whether what it says is still of this one. */
+  _ranWith = null;
   /** @type {any} */
   seedField = null;
   /** @type {any} */
@@ -65,11 +67,12 @@ export class StudioTechnique {
     this.runTitle = h("h3", { class: "dc-run-title" });
     this.runWords = h("div", { class: "dc-run-words" });
     this.counts = h("div", { class: "dc-run-counts dc-spread" });
+    this.openButton = button({ label: "Open what there is", text: "Open what there is", hidden: true, onclick: () => app.go(3) });
     this.progress = h("div", { class: "dc-progress", role: "progressbar", "aria-label": "Composing", "aria-valuemin": 0, "aria-valuemax": 100 }, h("i"));
     this.news = h("div", { class: "dc-run-news" });
     this.trouble = h("div", { class: "dc-note-card dc-trouble", role: "alert", hidden: true });
     this.runPanel = h("section", { class: "dc-run", "aria-label": "Composing" },
-      h("div", { class: "dc-run-head" }, h("div", {}, this.runTitle, this.runWords), this.counts), this.progress, this.trouble, this.rollPlace, this.news);
+      h("div", { class: "dc-run-head" }, h("div", {}, this.runTitle, this.runWords), this.openButton, this.counts), this.progress, this.trouble, this.rollPlace, this.news);
     this.back = button({ label: "Input track", text: "Input track", icon: "left", onclick: () => app.go(1) });
     this.cancel = button({ label: "Cancel", text: "Cancel", onclick: () => app.ask("cancel"), hidden: true });
     this.cancel.append(h("kbd", {}, "Esc"));
@@ -100,6 +103,13 @@ export class StudioTechnique {
     if (!answer || this.app.isRunning) return;
     this._begin(answer.piece);
     this.update();
+  }
+
+  /** What is told of a run: of one that worked on another input or with another technique, nothing. @returns {any} */
+  get _run() {
+    const { app } = this, { run } = app;
+    const isOfThis = run.technique === app.state.technique.name && this._ranWith === signatureOf(this.before);
+    return app.isRunning || isOfThis ? run : { ...run, state: "idle" };
   }
 
   /** @param {Piece} piece */
@@ -177,6 +187,7 @@ export class StudioTechnique {
     tell();
     const isBlend = (/** @type {any} */ parameter) => parameter.kind === "blend"; // of two seeds: it stands below the seed
     const control = (/** @type {any} */ parameter) => this._control(parameter, chosen.parameters[parameter.name] ?? parameter.default);
+    const focused = this.settings.contains(document.activeElement) ? nameOf(document.activeElement) : null;
     const rows = technique.parameters.filter((/** @type {any} */ one) => !isBlend(one)).map(control);
     this.settings.replaceChildren(
       h("div", { class: "dc-row" }, h("h3", { class: "dc-run-title" }, technique.label), h("span", { class: "dc-spread" }, reset)),
@@ -185,6 +196,7 @@ export class StudioTechnique {
         onchange: (name) => { this._settingsKey = ""; app.patch({ technique: { algorithm: name, model: technique.models.find((/** @type {any} */ one) => one.algorithm === name)?.name ?? null, parameters: this._withoutBand() } }); },
       }).element)] : []),
       h("div", { class: "dc-labelled" }, h("span", {}, "Model"), model.element), about, ...rows, this._seed(), ...technique.parameters.filter(isBlend).map(control));
+    if (focused) [.../** @type {NodeListOf<HTMLElement>} */ (this.settings.querySelectorAll("button, select, input"))].find((one) => nameOf(one) === focused)?.focus();
   }
 
   /** @param {any} parameter @param {any} value */
@@ -272,6 +284,7 @@ export class StudioTechnique {
   _began({ number, piece }) {
     this.number = number;
     this._begin(piece);
+    this._ranWith = signatureOf(piece);
     this.roll.setBefore(piece);
     this.update();
   }
@@ -291,12 +304,12 @@ export class StudioTechnique {
     }
     this.live = live;
     if (!this.roll.before) this.roll.setBefore(this.before);
-    this.roll.setPiece(live, { keepView: this.app.state.technique.name !== "transformers" });
+    this.roll.setPiece(live, { keepView: this.app.run.technique !== "transformers" });
     this.update();
   }
 
   update() {
-    const { app } = this, { run, technique: described } = app, chosen = app.state.technique;
+    const { app } = this, { technique: described } = app, run = this._run, chosen = app.state.technique;
     for (const tile of this.tiles ?? []) {
       const is = tile.dataset.technique === chosen.name;
       tile.setAttribute("aria-checked", String(is));
@@ -304,7 +317,7 @@ export class StudioTechnique {
     }
     this._showSettings();
     this._showSeed();
-    const running = app.isRunning, told = this.told?.number === run.number ? this.told : null;
+    const running = app.isRunning, told = this.told?.number === run.number && run.state !== "idle" ? this.told : null;
     const share = told?.total ? told.done / told.total : 0;
     this.cancel.hidden = !running;
     this.go.setAttribute("aria-disabled", String(running || !described?.models.length));
@@ -318,8 +331,9 @@ export class StudioTechnique {
     /** @type {HTMLElement} */ (this.progress.firstElementChild).style.width = `${running ? share * 100 : run.state === "done" ? 100 : 0}%`;
     this.progress.setAttribute("aria-valuenow", String(Math.round(share * 100)));
     const notes = this.before.tracks.reduce((sum, track) => sum + track.notes.length, 0);
-    this.runTitle.textContent = { loading: "Loading the model", running: "Composing", done: "Done", cancelled: "Cancelled", failed: "It did not work" }[/** @type {string} */ (run.state)] ?? "Your input track";
-    const unit = chosen.name === "transformers" ? "Second" : chosen.name === "gan" ? "Pass" : "Edit";
+    const runs = app.catalogue.techniques.find((/** @type {any} */ one) => one.name === run.technique)?.label ?? "";
+    this.runTitle.textContent = { loading: "Loading the model", running: `Composing with ${runs}`, done: "Done", cancelled: "Cancelled", failed: "It did not work" }[/** @type {string} */ (run.state)] ?? "Your input track";
+    const unit = run.technique === "transformers" ? "Second" : run.technique === "gan" ? "Pass" : "Edit";
     const left = told?.seconds_left;
     this.runWords.textContent = running
       ? told ? `${unit} ${told.done} of ${told.total}${left ? `, about ${Math.max(1, Math.round(left))} s left` : ""}` : "This takes a moment the first time."
@@ -328,6 +342,7 @@ export class StudioTechnique {
     const words = running ? told?.words ?? "" : "";
     this.news.replaceChildren(icon(words.startsWith("Just removed") ? "minus" : "plus"), words);
     this.news.hidden = !words;
+    this.openButton.hidden = run.state !== "cancelled" || run.result_id === null;
     this.trouble.hidden = run.state !== "failed";
     if (run.state === "failed") this.trouble.replaceChildren(icon("warning"), h("span", {}, ...worded(run.error ?? "Nobody knows why.")));
     this.element.dataset.run = run.state;
@@ -339,6 +354,16 @@ function newTrack(piece) {
   const found = piece.tracks.findIndex((track) => track.name === "New notes");
   if (found >= 0) return found;
   return piece.tracks.push({ name: "New notes", program: piece.tracks[0]?.program ?? 0, is_drum: false, notes: [] }) - 1;
+}
+
+/** What tells one piece from another: all but its title. @param {Piece | null} piece */
+function signatureOf(piece) {
+  return piece && JSON.stringify({ ...piece, title: "" });
+}
+
+/** What a control is called. @param {Element | null} element */
+function nameOf(element) {
+  return element && (element.getAttribute("aria-label") ?? element.textContent);
 }
 
 /** @param {any} technique @param {number | null} seconds */

@@ -518,8 +518,9 @@ def lab(environment, arguments):
 def pytest_commands(python, chosen, arguments):
     """Return the commands that run the tests: two for all of them, one where somebody says which.
 
-    The first shares its tests among this machine's cores. Those of the browser come after it, one by one: they
-    measure how soon something answers, and would find each other in the way.
+    The first shares its tests among this machine's cores, file by file, so that what the tests of a file share, such as
+    a notebook that was run, is made once. Those of the browser come after it, one by one: they measure how soon
+    something answers, and would find each other in the way.
 
     Parameters
     ----------
@@ -534,7 +535,7 @@ def pytest_commands(python, chosen, arguments):
     if arguments or workers == 1:
         return [pytest + arguments]
     browser = os.path.join("tests", "browser")
-    return [[*pytest, "-n", str(workers), "--dist", "loadgroup", "--ignore=" + browser], [*pytest, browser]]
+    return [[*pytest, "-n", str(workers), "--dist", "loadfile", "--ignore=" + browser], [*pytest, browser]]
 
 
 def test(environment, chosen, arguments):

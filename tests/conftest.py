@@ -16,22 +16,6 @@ settings.register_profile("lab", deadline=None, suppress_health_check=[HealthChe
 settings.load_profile("lab")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Keep tests that share something in one process, so that it is made once: `make test` shares them among cores."""
-    for item in items:
-        fixtures = [one for named in item._fixtureinfo.name2fixturedefs.values() for one in named]
-        if any(fixture.scope in ("class", "module") for fixture in fixtures):
-            item.add_marker(pytest.mark.xdist_group(_shared_by(item)))
-
-
-def _shared_by(item):
-    """Return what the tests that share something with this one have in common: their file, or the notebook they run."""
-    parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    notebook = parameters.get("path", getattr(item.cls, "PATH", None))
-    return item.path.stem if notebook is None else f"{item.path.stem}_{notebook.stem}"
-
-
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory, monkeypatch):
     home = tmp_path_factory.mktemp("home")

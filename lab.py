@@ -536,7 +536,10 @@ def pytest_commands(python, chosen, arguments):
     if arguments or workers == 1:
         return [pytest + arguments]
     browser = os.path.join("tests", "browser")
-    return [[*pytest, "-n", str(workers), "--dist", "loadfile", "--ignore=" + browser], [*pytest, "--reruns=1", browser]]
+    return [
+        [*pytest, "-n", str(workers), "--dist", "loadfile", "--ignore=" + browser],
+        [*pytest, "--reruns=1", browser],
+    ]
 
 
 def test(environment, chosen, arguments):

@@ -176,10 +176,15 @@ def a_run_can_be_cancelled_and_is_one_at_a_time(page, studio):
     studio.button("Choose a technique").click()
     studio.wait_for_step(2)
     studio.choose("transformers")
+    studio.root.get_by_role("slider", name="Track extension duration").press("End")  # there is time to look
     studio.go.click()
     studio.go.dispatch_event("click")  # a second click starts no second run; click() waits for a free button
     page.wait_for_function("document.querySelector('.dc-run-words').textContent.startsWith('Second ')")
     assert studio.go.get_attribute("aria-disabled") == "true"
+    studio.choose("ar-cnn")  # for the next run; this one stays what it is
+    studio.root.get_by_role("heading", name="Composing with Transformers").wait_for()
+    assert studio.root.locator(".dc-run-words").inner_text().startswith("Second ")
+    studio.choose("transformers")
     seconds = page.evaluate(
         """async () => {
             const cancel = [...document.querySelectorAll('.dc-step-technique .dc-button')]
@@ -201,12 +206,23 @@ def a_run_can_be_cancelled_and_is_one_at_a_time(page, studio):
     assert page.evaluate("document.activeElement.closest('.dc-studio') !== null")
     page.wait_for_function("!document.querySelector('.dc-run-words').textContent.startsWith('Second ')")
     page.wait_for_timeout(500)  # what was cancelled may have been kept
+    assert studio.root.locator('.dc-studio[data-step="2"]').count() == 1  # and is not shown unasked
+    studio.step(1)
+    studio.sample("Frère Jacques")
     studio.step(2)
+    studio.root.get_by_role("heading", name="Your input track").wait_for()  # what was said is not said of this one
 
 
 def choose_a_band(page, studio):
     """Which tracks, on which instruments, one of them drawn anew; and all of it back."""
     studio.choose("gan")
+    model = studio.root.get_by_label("Model", exact=True)
+    model.focus()
+    for _ in range(2):  # a panel that is built anew keeps the focus
+        page.keyboard.press("ArrowDown")
+        page.wait_for_timeout(200)
+    assert page.evaluate("document.activeElement.value") == "musegan_jazz"
+    model.select_option("musegan_rock")
     studio.button("Add strings").click()
     studio.root.get_by_label("Instrument of bass", exact=True).select_option("38")
     studio.button("Draw drums anew").click()

@@ -401,7 +401,10 @@ class MusicStudio:
         return self._answer_prepare({}, ())
 
     def _answer_keep(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
-        """Keep a composition that was edited by hand, as a child of what it was."""
+        """Keep a composition that was edited by hand, as a child of what it was.
+
+        It becomes what is open, but where something else is being opened and the edits only must not be lost.
+        """
         from deepcomposer_lab import metrics
 
         parent = question.get("id")
@@ -412,8 +415,9 @@ class MusicStudio:
         saved = library.save_composition(
             edited, parents=[parent] if parent else [], metrics=metrics.evaluate(edited).as_dict()
         )
-        self.composition = edited
-        self._patch({"result_id": saved.id})
+        if question.get("opens", True):
+            self.composition = edited
+            self._patch({"result_id": saved.id})
         self._list()
         return {"id": saved.id}
 

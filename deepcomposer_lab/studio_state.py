@@ -58,6 +58,7 @@ def fresh_state(piece: Composition | None) -> dict[str, Any]:
         "technique": {"name": "ar-cnn", "algorithm": None, "model": None, "parameters": {}, "seed": None},
         "result_id": None,
         "edits": None,  # of a composition, by hand, not kept yet: {"id", "piece"}
+        "mix": None,  # of a composition: {"id", "tracks": [{"muted", "soloed", "volume"}]}
         "saved_at": None,
     }
 

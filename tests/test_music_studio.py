@@ -376,6 +376,17 @@ class TestLibrary:
         assert [step.technique for step in edited.steps] == ["gan", "edit"]
         assert library.find_composition(answer["id"]).parents == (made,)
 
+    def test_edits_are_kept_aside_where_something_else_is_opened(self, page, made):
+        other = page.compose(name="gan", model="musegan_rock", parameters={}, seed=2)
+        opened = page.studio.composition
+        edited = titled_plain(library.open_composition(made).transpose(1))
+        kept, _ = page.ask("keep", id=made, piece=edited, opens=False)
+        assert page.studio.widget.state["result_id"] == other  # and not what was kept
+        assert page.studio.composition is opened
+        saved = library.find_composition(kept["id"])
+        assert saved.parents == (made,)
+        assert notes(titled_plain(library.open_composition(saved))) == notes(edited)
+
     def test_pictures_are_small(self, page, made):
         assert len(json.dumps(page.studio.widget.compositions)) < 30_000
         assert all(len(one["picture"]["notes"]) <= 240 for one in page.studio.widget.compositions)

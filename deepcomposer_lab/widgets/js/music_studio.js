@@ -47,7 +47,7 @@ function render({ model, el }) {
 
   /** @param {boolean} shows */
   function showDrawer(shows) {
-    drawer.element.hidden = !shows;
+    if (shows) drawer.element.hidden = false; else drawer.close();
     setPressed(library, shows);
     if (shows) drawer.search.focus(); else library.focus();
   }

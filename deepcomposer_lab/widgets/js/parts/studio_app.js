@@ -125,12 +125,17 @@ export class StudioApp extends EventTarget {
 
   /** Say something in passing. @param {string} words @param {{action?: string, onaction?: () => void, isTrouble?: boolean}} options */
   toast(words, { action, onaction, isTrouble = false } = {}) {
-    const close = () => toast.remove();
+    const close = () => toast.remove(), lasts = isTrouble ? 2 * TOAST : TOAST;
     const toast = h("div", { class: `dc-toast${isTrouble ? " dc-trouble" : ""}`, role: isTrouble ? "alert" : "status" }, h("span", {}, ...worded(words)),
       action ? button({ label: action, text: action, icon: "undo", onclick: () => { close(); onaction?.(); } }) : null,
       button({ label: "Close this message", icon: "close", kind: "small", onclick: close }));
     this.toasts.replaceChildren(...[...this.toasts.children].slice(-1), toast);
-    setTimeout(close, isTrouble ? 2 * TOAST : TOAST);
+    const wait = () => {
+      if (toast.matches(":hover, :focus-within")) setTimeout(wait, TOAST / 4); // nobody loses what is in their hand
+      else close();
+    };
+    setTimeout(wait, lasts);
+    return toast;
   }
 
   /** Time a run of a technique from its start to its end, for the next who chooses it. */
@@ -169,10 +174,10 @@ export class StudioApp extends EventTarget {
     this.transport.setPiece(piece);
   }
 
-  /** All tracks of a step as they come. @param {{mix?: any[]}} step */
-  forgetMix(step) {
-    step.mix = [];
-    if (this._heard === step) this.transport.mix = [];
+  /** How a step's tracks sound from now on; without a mix, as they come. @param {{mix?: any[]}} step @param {any[]} mix */
+  setMix(step, mix = []) {
+    step.mix = mix;
+    if (this._heard === step) this.transport.mix = mix;
   }
 
   /** @param {1 | 2 | 3} step */

@@ -12,7 +12,9 @@ import { transportBar } from "./transport.js";
 /** @typedef {import("./studio_app.js").StudioApp} StudioApp */
 /** @typedef {import("../lib/piece.js").Piece} Piece */
 
-const FORMATS = [["mid", "MIDI"], ["wav", "WAV"], ["opus", "Opus"], ["musicxml", "MusicXML"]];
+const WHOLE = "All tracks, also those that are muted here", MIXED = "As it sounds here: muted, solo and volume count";
+const FORMATS = [["mid", "MIDI", WHOLE], ["wav", "WAV", MIXED], ["opus", "Opus", MIXED], ["musicxml", "MusicXML", WHOLE]];
+const USUAL_VOLUME = 0.8;
 const ROLL_HEIGHT = 380, STRIP_HEIGHT = 64;
 
 export class StudioComposition {
@@ -39,6 +41,10 @@ export class StudioComposition {
   _renaming = /** @type {any} */ (null);
   /** @type {any} */
   _measuring = /** @type {any} */ (null);
+  /** @type {any} */
+  _engraving = null;
+  /** @type {string | null} The composition that was kept last of what was edited here. */
+  _kept = null;
 
   /** @param {StudioApp} app */
   constructor(app) {
@@ -59,7 +65,7 @@ export class StudioComposition {
     this.heard = "after";
     this.showsChanges = true;
     this._build();
-    this._stops = [listen(app, "state", () => this._follow()), listen(app, "compositions", () => { this._showTitle(); this._follow(); })];
+    this._stops = [listen(app.transport, "mix", () => this._mixed()), listen(app, "state", () => this._follow()), listen(app, "compositions", () => { this._showTitle(); this._follow(); })];
     this._follow();
   }
 
@@ -118,7 +124,7 @@ export class StudioComposition {
     this.back = button({ label: "Technique", text: "Technique", icon: "left", onclick: () => this.app.go(2) });
     this.saved = h("span", { class: "dc-hint dc-saved" });
     this.exports = h("div", { class: "dc-exports", role: "group", "aria-label": "Take it with you" },
-      ...FORMATS.map(([format, text]) => h("button", { type: "button", class: "dc-segment", "aria-label": `Download as ${text}`, onclick: (/** @type {any} */ event) => this._export(format, event.currentTarget) }, text)),
+      ...FORMATS.map(([format, text, title]) => h("button", { type: "button", class: "dc-segment", "aria-label": `Download as ${text}`, title, onclick: (/** @type {any} */ event) => this._export(format, event.currentTarget) }, text)),
       h("button", { type: "button", class: "dc-segment", "aria-label": "Download a share file", title: "One page that plays and shows the piece, with no network", onclick: (/** @type {any} */ event) => this._export("share", event.currentTarget) }, icon("share"), "Share file"));
     this.keepButton = button({ label: "Keep the edits", text: "Keep the edits", icon: "check", hidden: true, onclick: () => this.keep() });
     this.useButton = button({ label: "Use as input", text: "Use as input", kind: "primary", onclick: () => this._use(1) });
@@ -179,7 +185,7 @@ export class StudioComposition {
   /** @param {string} id */
   async open(id) {
     this._opening = id;
-    await (this.isEdited && this.opened?.id !== id ? this.keep() : this._keeping); // nothing that was drawn is lost
+    await (this.isEdited && this.opened?.id !== id ? this._keepAside() : this._keeping); // nothing that was drawn is lost
     await this.app.settle(); // the kernel knows what is open before it is asked for it
     const answer = await this.app.ask("open", { id });
     this._opening = null;
@@ -192,7 +198,7 @@ export class StudioComposition {
     this.isEdited = false;
     this._sidesShown("after");
     this.roll.setPiece(answer.piece);
-    this.app.forgetMix(this);
+    this._takeMix(id);
     this.beforeWords.textContent = "as it went in";
     this._bringBackEdits();
     this._showBefore();
@@ -219,6 +225,8 @@ export class StudioComposition {
     this.beforeWords.textContent = title;
     this.app.go(3);
     this._showBefore();
+    if (this.heard === "before") this._sound();
+    this._measure();
     this.app.toast(`Compared with “${title}”: it stands as A, before.`);
   }
 
@@ -226,6 +234,21 @@ export class StudioComposition {
     if (this.app.state.step !== 3) return;
     const piece = this.heard === "before" ? this.before : this.piece;
     if (piece) this.app.hear(this, piece);
+  }
+
+  /** What was muted or soft stays so, in what was kept of an edit and after a reload of the page; else all sounds. @param {string} id */
+  _takeMix(id) {
+    const { mix } = this.app.state, isKept = id === this._kept;
+    if (mix?.id !== id && !isKept) { this.app.setMix(this); return; }
+    if (!mix) return;
+    this.app.setMix(this, mix.tracks.map((/** @type {any} */ track) => ({ ...track, program: null })));
+    if (mix.id !== id) this.app.patch({ mix: { ...mix, id } });
+  }
+
+  _mixed() {
+    if (!this.opened || this.app.state.step !== 3) return;
+    const tracks = this.app.transport.mix.map(({ muted, soloed, volume }) => ({ muted, soloed, volume }));
+    this.app.patch({ mix: { id: this.opened.id, tracks } });
   }
 
   /** @param {"before" | "after"} side */
@@ -246,7 +269,7 @@ export class StudioComposition {
   _showBefore() {
     const has = this.before !== null;
     this.sides.element.hidden = !has;
-    this.changes.element.hidden = !has;
+    this.changes.element.hidden = !has || !this.notation.hidden;
     this.stripRow.hidden = !has || !this.notation.hidden;
     this.roll.setBefore(has && this.showsChanges ? this.before : null);
     if (has) {
@@ -341,6 +364,7 @@ export class StudioComposition {
     this.list.show(this.piece);
     if (this.heard === "after") this._sound();
     this._showCounts();
+    if (!this.notation.hidden) this._engraveSoon();
     this.app.patch({ edits: this.isEdited && this.opened ? { id: this.opened.id, piece: this.piece } : null }); // they outlive the page
     this._measure();
   }
@@ -362,25 +386,33 @@ export class StudioComposition {
     this.isEdited = true;
   }
 
-  /** Keep the edits as a composition of its own; its id, or null where that failed. @returns {Promise<string | null>} */
+  /** Keep the edits as a composition of its own, and open it; its id, or null where that failed. @returns {Promise<string | null>} */
   keep() {
-    this._keeping ??= this._keep().finally(() => { this._keeping = null; });
+    this._keeping ??= this._keep(true).finally(() => { this._keeping = null; });
     return this._keeping;
   }
 
-  /** @returns {Promise<string | null>} */
-  async _keep() {
+  /** Keep the edits while something else is opened. */
+  async _keepAside() {
+    const title = this._entry?.title ?? this.opened?.piece.title ?? "";
+    this._keeping ??= this._keep(false).finally(() => { this._keeping = null; });
+    if (await this._keeping) this.app.toast(`Your edits of “${title}” were kept as a composition of their own.`);
+  }
+
+  /** @param {boolean} opens @returns {Promise<string | null>} */
+  async _keep(opens) {
     if (!this.opened || !this.isEdited) return this.opened?.id ?? null;
     const { id } = this.opened, { piece } = this;
     this.isEdited = false; // the kernel opens what it keeps before it answers
     this.keepButton.hidden = true;
     await this.app.settle();
-    const answer = await this.app.ask("keep", { id, piece });
+    const answer = await this.app.ask("keep", { id, piece, opens });
     if (!answer) {
       this.isEdited = true;
       this.keepButton.hidden = false;
       return null;
     }
+    this._kept = answer.id;
     if (this.app.state.edits?.id === id) this.app.patch({ edits: null });
     return answer.id;
   }
@@ -403,9 +435,16 @@ export class StudioComposition {
     if (!this.opened || pressed.getAttribute("aria-busy") === "true") return;
     pressed.setAttribute("aria-busy", "true");
     try {
-      const piece = { ...this.piece, title: this._entry?.title ?? this.opened.piece.title };
+      const { transport, sound } = this.app;
+      let piece = /** @type {Piece} */ ({ ...this.piece, title: this._entry?.title ?? this.opened.piece.title });
+      if (["wav", "opus", "share"].includes(format)) {
+        if (!piece.tracks.some((track, index) => track.notes.length && transport.isHeard(index))) {
+          this.app.toast("Nothing would be heard: every track is muted. MIDI and MusicXML hold them all.");
+          return;
+        }
+        if (format !== "wav") piece = asMixed(piece, transport);
+      }
       if (format === "wav") {
-        const { transport, sound } = this.app;
         try {
           const blob = await sound.renderWav(/** @type {Piece} */ (piece), { tracks: piece.tracks?.map((_, index) => ({ muted: !transport.isHeard(index), volume: transport.mix[index]?.volume ?? 0.8 })) });
           download(blob, `${fileName(piece.title)}.wav`);
@@ -427,12 +466,21 @@ export class StudioComposition {
     this.notation.hidden = !isNotation;
     this.rollRow.hidden = isNotation;
     this.stripRow.hidden = isNotation || !this.before;
+    this.changes.element.hidden = isNotation || !this.before; // they are marked in the roll alone
     if (isNotation) this._engrave();
   }
 
+  /** Engrave again what is edited meanwhile, by undo and redo. */
+  _engraveSoon() {
+    clearTimeout(this._engraving);
+    this._engraving = setTimeout(() => this._engrave(), 250);
+  }
+
   async _engrave() {
+    const wanted = this.piece;
     this.notation.replaceChildren(h("p", { class: "dc-source-words" }, "Engraving …"));
-    const answer = await this.app.ask("notation", { piece: this.piece });
+    const answer = await this.app.ask("notation", { piece: wanted });
+    if (wanted !== this.piece) return; // edited meanwhile, and asked for again
     if (!answer) { this.notation.replaceChildren(h("p", { class: "dc-source-words" }, "This piece could not be engraved.")); return; }
     try {
       const engraver = await assetModule(this.app.model, "notation.js");
@@ -443,6 +491,19 @@ export class StudioComposition {
       this.notation.replaceChildren(h("p", { class: "dc-source-words" }, `This piece could not be engraved: ${/** @type {Error} */ (error).message}`));
     }
   }
+}
+
+/**
+ * A piece for those who know no mix: without the tracks that are not heard, softer and louder by its velocities.
+ * @param {Piece} piece @param {{mix: {volume: number}[], isHeard: (index: number) => boolean}} mixer
+ */
+export function asMixed(piece, mixer) {
+  const scaled = (/** @type {number} */ velocity, /** @type {number} */ index) =>
+    Math.min(127, Math.max(1, Math.round((velocity * (mixer.mix[index]?.volume ?? USUAL_VOLUME)) / USUAL_VOLUME)));
+  const tracks = piece.tracks.map((track, index) => ({
+    ...track, notes: mixer.isHeard(index) ? track.notes.map(([onset, pitch, duration, velocity]) => /** @type {any} */ ([onset, pitch, duration, scaled(velocity, index)])) : [],
+  }));
+  return { ...piece, tracks };
 }
 
 /** @param {string | undefined} title */

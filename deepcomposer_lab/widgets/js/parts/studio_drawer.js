@@ -22,11 +22,19 @@ export class StudioDrawer {
     /** @type {Map<string, {key: string, element: HTMLElement, picture: {destroy: () => void}}>} */
     this.rows = new Map();
     this.playing = "";
+    /** @type {{all: {one: any, wasOpen: boolean}[], toast: HTMLElement} | null} What was deleted a moment ago. */
+    this._deleted = null;
     this.transport = app.sound.createTransport();
     this._stops = [
       listen(app, "compositions", () => this.update()), listen(app, "state", () => this._mark()), listen(this.transport, "state", () => this._mark()),
     ];
     this.update();
+  }
+
+  /** The drawer is closed, and with it goes its button to pause. */
+  close() {
+    this.element.hidden = true;
+    this.transport.stop();
   }
 
   destroy() {
@@ -161,12 +169,23 @@ export class StudioDrawer {
   /** @param {any} one */
   async _delete(one) {
     const wasOpen = this.app.state.result_id === one.id;
+    if (this.playing === one.id) this.transport.stop();
     const answer = await this.app.ask("delete", { id: one.id });
-    const restore = async () => {
-      if (await this.app.ask("restore", { id: one.id }) && wasOpen && this.app.state.result_id === null) this.app.patch({ result_id: one.id });
-    };
-    if (answer) this.app.toast(`Deleted “${one.title}”.`, { action: "Undo", onaction: restore });
+    if (answer) this._tellDeleted(one, wasOpen);
     this.search.focus();
+  }
+
+  /** One message for what was deleted one after the other, with one way back for all of it. @param {any} one @param {boolean} wasOpen */
+  _tellDeleted(one, wasOpen) {
+    const deleted = [...(this._deleted?.toast.isConnected ? this._deleted.all : []), { one, wasOpen }];
+    this._deleted?.toast.remove();
+    const words = deleted.length === 1 ? `Deleted “${one.title}” (${about(one)}).` : `Deleted ${counted(deleted.length, "composition")}.`;
+    const restore = async () => {
+      for (const { one: { id }, wasOpen: opens } of deleted) {
+        if (await this.app.ask("restore", { id }) && opens && this.app.state.result_id === null) this.app.patch({ result_id: id });
+      }
+    };
+    this._deleted = { all: deleted, toast: this.app.toast(words, { action: "Undo", onaction: restore }) };
   }
 }
 

@@ -80,6 +80,7 @@ def test_a_composition_from_the_first_key_to_a_file(server, page, studio, tmp_pa
     engrave_it(page, studio)
     edit_what_was_made(page, studio)
     compare_it_with_another(page, studio)
+    open_another_while_edits_are_not_kept(page, studio)
     save_reload_and_find_it(server, page, studio, empty)
     run_the_cell_again_after_a_restart(server, page, studio)
     assert page.faults == []
@@ -342,6 +343,8 @@ def engrave_it(page, studio):
 
 def edit_what_was_made(page, studio):
     before, kept = kernels_view(page), studio.kept
+    mute = studio.root.get_by_role("group", name="Tracks").get_by_role("button", name=re.compile("^Mute ")).last
+    mute.locator("visible=true").click()
     roll = studio.roll("Composition, piano roll")
     roll.focus()
     page.keyboard.press("Home")
@@ -353,6 +356,8 @@ def edit_what_was_made(page, studio):
     page.wait_for_function("kept => +document.querySelector('.dc-count').textContent > kept", arg=kept)
     page.wait_for_timeout(500)
     assert studio.kept == kept + 1  # once
+    assert mute.get_attribute("aria-pressed") == "true"  # it sounds as it did
+    mute.click()
 
 
 def compare_it_with_another(page, studio):
@@ -369,6 +374,34 @@ def compare_it_with_another(page, studio):
     assert studio.title.inner_text() == title
     assert studio.kept == kept
     studio.button("Close the compositions").click()
+
+
+def open_another_while_edits_are_not_kept(page, studio):
+    """It opens and stays open; the edits become a composition of their own. And the drawer's sound ends with it."""
+    kept = studio.kept
+    studio.roll("Composition, piano roll").focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("ArrowUp")
+    studio.button("Keep the edits").wait_for()
+    was = page.locator(".dc-drawer-row.dc-here").get_attribute("data-id")
+    studio.button(re.compile("^Compositions")).click()
+    drawer = studio.root.get_by_role("complementary", name="Compositions")
+    other = drawer.locator(".dc-drawer-row").last
+    chosen = other.get_attribute("data-id")
+    other.locator(".dc-drawer-title").click()
+    studio.root.get_by_text("were kept as a composition of their own").wait_for()
+    page.wait_for_function("kept => +document.querySelector('.dc-count').textContent === kept + 1", arg=kept)
+    page.wait_for_timeout(1000)
+    assert page.locator(".dc-drawer-row.dc-here").get_attribute("data-id") == chosen
+    studio.button("Keep the edits").wait_for(state="hidden")
+    other.get_by_role("button", name=re.compile("^Play ")).click()
+    assert peak(page, 1.5) > SILENCE
+    row = drawer.locator(f'[data-id="{was}"]')
+    row.locator(".dc-drawer-title").click()
+    page.wait_for_function("id => document.querySelector('.dc-drawer-row.dc-here').dataset.id === id", arg=was)
+    studio.button("Close the compositions").click()
+    page.wait_for_timeout(1500)
+    assert peak(page, 0.3) < SILENCE
 
 
 def save_reload_and_find_it(server, page, studio, empty):

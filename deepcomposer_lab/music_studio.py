@@ -32,6 +32,7 @@ from deepcomposer_lab.studio_state import (
     first_bpm,
     fresh_state,
     idle_run,
+    is_in_reach,
     lineage_of,
     merged_state,
     piece_of,
@@ -241,7 +242,7 @@ class MusicStudio:
             piece = piece.trim(start, end)
         if settings["pitch"]:
             piece = piece.transpose(settings["pitch"])
-        if settings["tempo"] and settings["tempo"] != first_bpm(piece):
+        if settings["tempo"] and (settings["tempo"] != first_bpm(piece) or not is_in_reach(piece)):
             piece = piece.with_tempo(settings["tempo"])
         played = None
         if settings["rhythm_assist"]:
@@ -300,7 +301,8 @@ class MusicStudio:
         """Take a piece as the input: a recording, an edit, or what an undo brings back with its settings."""
         piece = piece_of(question["piece"])
         if question.get("edited"):  # the same input, other notes: its settings stay, but for those given
-            self._patch({"input": titled_plain(piece), "settings": question.get("settings") or {}})
+            origin = {"input_id": question["input_id"]} if "input_id" in question else {}
+            self._patch({"input": titled_plain(piece), "settings": question.get("settings") or {}, **origin})
         else:
             self._take_input(piece, str(question.get("source", "import")), None)
         return self._answer_prepare({}, ())
@@ -323,6 +325,9 @@ class MusicStudio:
     def _answer_read(self, question: Mapping[str, Any], buffers: Sequence[bytes]) -> Any:
         piece, remarks = read_upload(str(question.get("name", "")), buffers[0] if buffers else b"")
         self._take_input(piece, "import", None)
+        if not is_in_reach(piece):
+            tempo, limit = piece.tempos[0].bpm, first_bpm(piece)
+            remarks = [*remarks, f"Its tempo of {tempo:g} beats a minute is {limit:g} here: the studio plays 40–160."]
         return {**self._answer_prepare({}, ()), "remarks": remarks}
 
     def _answer_transcribe(self, question: Mapping[str, Any], buffers: Sequence[bytes]) -> Any:

@@ -128,6 +128,11 @@ def first_bpm(piece: Composition) -> float:
     return min(TEMPO[1], max(TEMPO[0], round(piece.tempos[0].bpm)))
 
 
+def is_in_reach(piece: Composition) -> bool:
+    """Return whether a piece's first tempo lies within the studio's limits."""
+    return TEMPO[0] <= round(piece.tempos[0].bpm) <= TEMPO[1]
+
+
 def piece_of(values: Mapping[str, Any]) -> Composition:
     """Return the piece that plain values tell of.
 

@@ -119,6 +119,27 @@ class TestInput:
             page.ask("set", patch={"settings": settings})
         assert page.studio.widget.state["settings"] == before
 
+    def test_what_an_undo_brings_back_comes_with_its_origin(self, page):
+        made = page.compose(name="gan", model="musegan_rock", parameters={}, seed=1)
+        before = page.studio.widget.state
+        page.ask("use", id=made)
+        assert page.studio.widget.state["input_id"] == made
+        edited = {"piece": before["input"], "settings": before["settings"], "edited": True}
+        page.ask("input", **edited, input_id=before["input_id"])
+        assert page.studio.widget.state["input_id"] is None
+        page.ask("use", id=made)
+        page.ask("input", **edited)  # notes that were drawn: still of that composition
+        assert page.studio.widget.state["input_id"] == made
+
+    @pytest.mark.parametrize(("bpm", "heard"), [(200, 160), (30, 40), (160.4, 160.4), (112.3, 112.3)])
+    def test_a_tempo_out_of_reach_is_told_and_what_is_shown_is_heard(self, page, tmp_path, bpm, heard):
+        dc.write_midi(dc.Melody([dc.Note(0, 60, 1)], bpm=bpm), tmp_path / "fast.mid")
+        answer, _ = page.ask("read", buffers=[(tmp_path / "fast.mid").read_bytes()], name="fast.mid")
+        assert page.studio.prepared().tempos[0].bpm == pytest.approx(heard, abs=0.01)
+        assert page.studio.widget.state["settings"]["tempo"] == round(heard)
+        told = any(f"{bpm:g} beats a minute is {heard:g} here" in remark for remark in answer["remarks"])
+        assert told is (bpm != heard)
+
     def test_an_unknown_part_of_the_state_is_refused(self, page):
         with pytest.raises(ValueError, match="knows no 'volume'"):
             page.ask("set", patch={"volume": 3})

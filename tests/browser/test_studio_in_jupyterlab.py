@@ -13,6 +13,8 @@ import soundfile
 from lab_page import SOUND, choose_theme, output_of, peak, run_cell, save, sounding_frequency, violations
 from studio_page import CELL, PATIENCE, TECHNIQUES, Studio
 
+import deepcomposer_lab as dc
+
 NOTEBOOK = "notebooks/studio.ipynb"
 LOOK = (
     "import json\n"
@@ -24,6 +26,7 @@ LOOK = (
     "    'made': made and sorted([n.pitch, round(n.onset, 2)] for t in made.tracks for n in t.notes),\n"
     "    'steps': [step.technique for step in made.steps] if made else []}))"
 )
+TRIM = "studio._patch({'settings': {'trim': [4, 8], 'pitch': 5}})"  # as another view of the studio would
 SILENCE = 0.003
 SECONDS_TO_PLAY = 4  # from running the cell in a new kernel; before it, JupyterLab itself takes its time
 MOST_GROWTH = (
@@ -65,11 +68,13 @@ def studio(server, page):
 
 def test_a_composition_from_the_first_key_to_a_file(server, page, studio, tmp_path):
     """One visit for all of it: what is played goes through every step."""
-    studio.open(server, NOTEBOOK, LOOK)
+    studio.open(server, NOTEBOOK, LOOK, TRIM)
     empty = (server.root / NOTEBOOK).stat().st_size
     play_a_melody_by_keys_and_by_pointer(page, studio)
     typing_reaches_no_cell(page, studio)
     edit_it_by_pointer_and_by_keys(page, studio)
+    what_is_trimmed_is_what_is_heard_and_saved(page, studio)
+    record_onto_it_as_it_is_heard(page, studio)
     a_run_can_be_cancelled_and_is_one_at_a_time(page, studio)
     choose_a_band(page, studio)
     for number, technique in enumerate(TECHNIQUES):
@@ -169,6 +174,39 @@ def edit_it_by_pointer_and_by_keys(page, studio):
         lambda seen: [note[1] for note in seen["notes"]] == [note[1] + 1 for note in before],
         "moved up by a semitone",
     )
+    studio.sample("Ode to Joy")
+    studio.wait_for_notes(30)
+
+
+def what_is_trimmed_is_what_is_heard_and_saved(page, studio):
+    ode = dc.sample_melody("ode_to_joy")
+    heard = [note for note in ode if 4 <= note.onset < 8]
+    run_cell(page, 2)
+    studio.wait_for_notes(len(heard))
+    file = mido.MidiFile(downloaded(page, studio, "Save as MIDI").path())
+    struck = [one.note for track in file.tracks for one in track if one.type == "note_on" and one.velocity]
+    assert struck == [note.pitch + 5 for note in heard]
+    studio.button("Play").click()
+    page.wait_for_function(
+        "document.querySelector('.dc-step-input .dc-counter-figures').textContent.startsWith('2 : ')"
+    )
+    studio.button("Play").wait_for(timeout=8_000)  # a bar of four beats, and not the seventeen seconds of all
+
+
+def record_onto_it_as_it_is_heard(page, studio):
+    """What is played sounds, and is kept, as high as its key, whatever moved the melody that it is played to."""
+    before = kernels_view(page)["notes"]
+    studio.button("Overdub").click()
+    studio.button("Record").click()
+    studio.root.locator('[data-recording="recording"]').wait_for()
+    page.keyboard.down("KeyK")
+    page.wait_for_timeout(250)
+    page.keyboard.up("KeyK")
+    page.wait_for_timeout(200)
+    page.keyboard.press("Space")
+    seen = waited_for(page, lambda seen: len(seen["notes"]) == len(before) + 1, "the note that was added")
+    assert sorted(note[1] for note in seen["notes"]) == sorted([note[1] + 5 for note in before] + [53])
+    studio.button("Overdub").click()
     studio.sample("Ode to Joy")
     studio.wait_for_notes(30)
 

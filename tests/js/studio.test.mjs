@@ -4,6 +4,8 @@ import { test } from "node:test";
 import { shapeOf, turnOf } from "../../deepcomposer_lab/widgets/js/lib/theme.js";
 import { counted, merged, StudioApp } from "../../deepcomposer_lab/widgets/js/parts/studio_app.js";
 import { asMixed } from "../../deepcomposer_lab/widgets/js/parts/studio_composition.js";
+import { inside } from "../../deepcomposer_lab/widgets/js/parts/studio_input.js";
+import { endOfBars } from "../../deepcomposer_lab/widgets/js/parts/transport.js";
 import { without } from "../../deepcomposer_lab/widgets/js/parts/studio_band.js";
 
 test("settings and technique are merged, all else is replaced, and nothing is changed in place", () => {
@@ -74,4 +76,25 @@ test("what is exported as sound has only what is heard, as loud as it is", () =>
   const mixed = asMixed(piece, { mix: [{ volume: 0.4 }, { volume: 0.8 }, { volume: 1 }], isHeard: (index) => index !== 1 });
   assert.deepEqual(mixed.tracks.map(({ notes }) => notes), [[note(60, 40)], [], [note(36, 125), note(38, 127)]]);
   assert.deepEqual(piece, before);
+});
+
+const notesOn = (...onsets) => ({ tracks: [{ notes: onsets.map((onset) => [onset, 60, 1, 80]) }], tempos: [[0, 100]], pickup: 0, metres: [[0, 4, 4]] });
+
+test("notes and bars are counted within the trim", () => {
+  const piece = notesOn(0, 1, 2, 3, 4, 5, 6, 7, 8);
+  assert.deepEqual(inside(piece, [0, Infinity]), { notes: 9, bars: 3 });
+  assert.deepEqual(inside(piece, [0, 4]), { notes: 4, bars: 1 });
+  assert.deepEqual(inside(piece, [3.5, 5]), { notes: 2, bars: 2 }); // what sounds at its beginning is in
+  assert.deepEqual(inside(piece, [20, 24]), { notes: 0, bars: 0 });
+});
+
+test("all is repeated to the end of its last bar, in any metre", () => {
+  const end = (piece, range = null) => endOfBars({ piece, range, end: Math.min(range?.[1] ?? Infinity, Math.max(...piece.tracks[0].notes.map(([onset, , duration]) => onset + duration))) });
+  assert.equal(end(notesOn(0, 4)), 8);
+  assert.equal(end(notesOn(0, 3)), 4); // a full bar
+  const waltz = { ...notesOn(0, 12), metres: [[0, 3, 4]] };
+  assert.equal(end(waltz), 15);
+  assert.equal(end({ ...waltz, pickup: 1 }), 13); // bars begin at 1, 4, 7, 10
+  assert.equal(end({ ...notesOn(0, 12), metres: [[0, 6, 8]] }), 15);
+  assert.equal(end(notesOn(0, 4, 8), [0, 6]), 6); // the part that is heard
 });

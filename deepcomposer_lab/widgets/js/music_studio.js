@@ -10,7 +10,7 @@ import { StudioTechnique } from "./parts/studio_technique.js";
 const A_WHILE = 30_000; // ms
 const STEPS = ["Input track", "Technique", "Composition"];
 const KEYS = [
-  ["Space", "Play and pause"], ["R", "Record, and stop recording"], ["A … N", "Play notes, as written on the keys; − and = change the octave, Shift sustains"],
+  ["Space", "Play and pause"], ["R", "Record; Space stops the recording"], ["A … N", "Play notes, as written on the keys; − and = change the octave, Shift sustains"],
   ["Arrows, Enter", "Move the cursor on the roll; add or choose a note"], ["Delete", "Remove the chosen notes"], ["Ctrl + Z, Y", "Undo, do again"],
   ["Ctrl + A, C, X, V", "Choose all, copy, cut, paste"], ["Q", "Move notes onto the grid"], ["+, −", "Louder, softer"], ["Ctrl + wheel", "Zoom"], ["Esc", "Leave: the keys are the notebook's again"],
 ];

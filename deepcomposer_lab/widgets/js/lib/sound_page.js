@@ -299,6 +299,8 @@ export class Transport extends EventTarget {
     this.isPlaying = false;
     /** @type {[number, number] | null} */
     this.loop = null;
+    /** @type {[number, number] | null} The beats that are heard, where not all of them are. */
+    this.range = null;
     this.metronome = false;
     this.hasNoEnd = false; // while recording the piece goes on past its end
     /** @type {Mix[]} */
@@ -315,8 +317,14 @@ export class Transport extends EventTarget {
     this._timer = 0;
   }
 
+  /** Where playing ends: with the piece, or with the part of it that is trimmed to. */
   get end() {
-    return this.piece ? endOf(this.piece) : 0;
+    const end = this.piece ? endOf(this.piece) : 0;
+    return this.range ? Math.min(this.range[1], end) : end;
+  }
+
+  get start() {
+    return this.range && this.range[0] < this.end ? this.range[0] : 0;
   }
 
   /** The beat that is heard. */
@@ -330,6 +338,7 @@ export class Transport extends EventTarget {
     const sameTempo = this.piece && JSON.stringify(this.piece.tempos) === JSON.stringify(piece.tempos);
     const at = this.position;
     this.piece = piece;
+    if (this.loop && this.loop[0] >= this.end - 1e-6) this.loop = null; // silence for ever
     this._events = eventsOf(piece);
     this.mix = piece.tracks.map((_, index) => this.mix[index] ?? { muted: false, soloed: false, volume: 0.8, program: null });
     this.dispatchEvent(new Event("piece"));
@@ -361,7 +370,7 @@ export class Transport extends EventTarget {
     this.sound.playing = this;
     let start = from ?? this._position;
     if (this.loop && (start < this.loop[0] || start >= this.loop[1])) start = this.loop[0];
-    if (!this.loop && !this.hasNoEnd && start >= this.end - 1e-6) start = 0;
+    if (!this.loop && !this.hasNoEnd && (start >= this.end - 1e-6 || start < this.start)) start = this.start;
     this._begin(start);
     this._changed();
   }
@@ -395,7 +404,7 @@ export class Transport extends EventTarget {
 
   /** Stop, and go back to the start (of the loop). */
   stop() {
-    this._position = this.loop?.[0] ?? 0;
+    this._position = this.loop?.[0] ?? this.start;
     if (this.isPlaying) this._halt();
     else this._changed();
   }
@@ -472,7 +481,7 @@ export class Transport extends EventTarget {
     if (!timeline || !piece) return;
     const now = this.sound.now();
     if (!this.loop && !this.hasNoEnd && timeline.beatOf(now - this.sound.latency) >= this.end) {
-      this._position = 0;
+      this._position = this.start;
       this._halt();
       this.dispatchEvent(new Event("ended"));
       return;

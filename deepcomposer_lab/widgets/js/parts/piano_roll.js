@@ -1448,6 +1448,11 @@ export class PianoRollView extends EventTarget {
     this.draw();
   }
 
+  /** Resolves once no pointer draws or drags. */
+  async atRest() {
+    while (this._gesture) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
   /** Forget what was not decided. */
   _drop() {
     this._gesture = null;

@@ -164,13 +164,14 @@ export class StudioApp extends EventTarget {
     this.speech.textContent = words;
   }
 
-  /** Let a step's piece be heard: what is muted or soft in one step is so in that step alone. @param {{mix?: any[]}} step @param {Piece} piece */
+  /** Let a step's piece be heard, or a part of it: what is muted or soft in one step is so in that step alone. @param {{mix?: any[], range?: [number, number] | null}} step @param {Piece} piece */
   hear(step, piece) {
     if (this._heard !== step) {
       if (this._heard) this._heard.mix = this.transport.mix;
       this.transport.mix = step.mix ?? [];
       this._heard = step;
     }
+    this.transport.range = step.range ?? null;
     this.transport.setPiece(piece);
   }
 

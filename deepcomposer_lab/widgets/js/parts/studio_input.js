@@ -1,7 +1,7 @@
 // Step 1, the input track: where it comes from, how it was played, and what is done to its timing and pitch.
 import { History } from "../lib/history.js";
 import { ask } from "../lib/kernel.js";
-import { emptyPiece, pitchName } from "../lib/piece.js";
+import { barsOf, emptyPiece, endOf, pitchName } from "../lib/piece.js";
 import { writeMidi } from "../lib/midi_file.js";
 import { pageMidi } from "../lib/web_midi.js";
 import { button, download, h, icon, select, setPressed, slider, stepper, switchControl } from "./dom.js";
@@ -74,6 +74,11 @@ export class StudioInput {
     this._pictures = [];
     this.history = new History(this._snapshot());
     this._asked = 0;
+    /** Counts what is drawn and undone: answers to what was asked before it are old. */
+    this._edition = 0;
+    /** @type {any} The settings that what is seen was made with. */
+    this._basis = app.state.settings;
+    this._seenSettings = JSON.stringify(app.state.settings);
     this._known = { input: app.state.input, text: JSON.stringify(app.state.input) };
     this.element = h("div", { class: "dc-step dc-step-input" });
     this._build();
@@ -404,14 +409,16 @@ export class StudioInput {
       const piece = onto ?? emptyPiece("My melody", this.recorder.bpm);
       const melody = piece.tracks[0];
       const notes = /** @type {any[]} */ ([...(onto ? melody.notes : []), ...rows]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-      await this._take({ ...piece, tracks: [{ ...melody, notes }, ...piece.tracks.slice(1)] }, "keyboard", "recording", Boolean(onto));
+      const recorded = { ...piece, tracks: [{ ...melody, notes }, ...piece.tracks.slice(1)] };
+      if (onto) await this._ask("input", { piece: recorded, edited: true, settings: this._baked }, "recording");
+      else await this._take(recorded, "keyboard", "recording");
       return;
     }
     if (!["keyboard", "midi"].includes(this.app.state.source)) this._chooseSource("keyboard");
     this.recorder.bpm = this.app.state.settings.tempo ?? 100;
     this.recorder.metronome = true;
     const overdub = this.overdub.getAttribute("aria-pressed") === "true";
-    this._overdub = overdub ? this.app.state.input : null;
+    this._overdub = overdub ? this.shown ?? this.app.state.input : null; // as it is heard: at its tempo, moved in pitch
     this.keyboard.element.focus();
     await this.recorder.start({ onto: this._overdub });
   }
@@ -420,7 +427,7 @@ export class StudioInput {
     const { state } = this.recorder, isOn = state !== "idle";
     if (state !== "count-in") this._figures(0, this.figures.children.length);
     this.recordButton.setAttribute("aria-label", isOn ? "Stop recording" : "Record");
-    this.recordButton.title = isOn ? "Stop recording (R)" : "Record (R)";
+    this.recordButton.title = isOn ? "Stop recording (Space)" : "Record (R)";
     this.recordButton.classList.toggle("dc-recording", isOn);
     this.element.dataset.recording = state;
     this.roll.editable = !isOn;
@@ -428,7 +435,7 @@ export class StudioInput {
     for (const one of /** @type {NodeListOf<HTMLButtonElement>} */ (this.bar.element.querySelectorAll("[aria-label=Loop], [aria-label=Metronome]"))) one.disabled = isOn;
     this.app.say({ idle: "Recording has ended.", "count-in": "Count-in.", recording: "Recording." }[state]);
     if (state === "recording" && !this._overdub) this.roll.setGhost(null);
-    this._words(isOn ? (state === "count-in" ? "Count-in: get ready." : "Recording. Press the red button or R to stop.") : null);
+    this._words(isOn ? (state === "count-in" ? "Count-in: get ready." : "Recording. Press the red button or Space to stop.") : null);
   }
 
   /** @param {{count: number, of: number}} beat */
@@ -460,8 +467,8 @@ export class StudioInput {
   // ------------------------------------------------------------------------------ the input and its settings
 
   _snapshot() {
-    const { input, settings, source } = this.app.state;
-    return { piece: input, settings, source };
+    const { input, input_id, settings, source } = this.app.state;
+    return { piece: input, input_id, settings, source };
   }
 
   /** Take another input. @param {Piece} piece @param {string} source @param {string} reason @param {boolean} [keepSettings] */
@@ -482,6 +489,7 @@ export class StudioInput {
 
   /** @param {any} settings */
   async _change(settings) {
+    this._seenSettings = JSON.stringify({ ...this.app.state.settings, ...settings });
     this.app.patch({ settings });
     await this.app.settle();
     this.history.push(this._snapshot(), "settings");
@@ -508,25 +516,44 @@ export class StudioInput {
     return is;
   }
 
-  /** A cell of the notebook, or the drawer, may give another input: it is shown, and can be undone. */
+  /** A cell of the notebook, the drawer or another view may give another input or settings: they are shown, and can be undone. */
   async _followInput() {
-    if (this._asked || !this._isNews()) return;
-    this.history.push(this._snapshot(), "another input");
-    const answer = await this.app.ask("prepare");
-    if (answer) this._prepared(answer, { fit: true });
+    if (this._asked) return;
+    const isOther = this._isNews(), settings = JSON.stringify(this.app.state.settings);
+    if (!isOther && settings === this._seenSettings) return;
+    this._seenSettings = settings;
+    this.history.push(this._snapshot(), isOther ? "another input" : "settings");
+    await this.prepare(isOther);
   }
 
-  async prepare() {
-    const answer = await this.app.ask("prepare");
-    if (answer) this._prepared(answer, { fit: this.roll.notes.length === 0 });
+  /** Ask for the input as its settings make it; what is edited meanwhile is newer than the answer. */
+  async prepare(isOther = false) {
+    const edition = this._edition, answer = await this.app.ask("prepare");
+    if (!answer) return;
+    await this.roll.atRest(); // nothing is taken out of a hand that draws
+    if (edition === this._edition) this._prepared(answer, { fit: isOther || this.roll.notes.length === 0 });
   }
 
-  /** @param {{piece: Piece, ghost: Piece | null}} answer @param {{fit: boolean}} options */
+  /** @param {{piece: Piece, ghost: Piece | null}} answer @param {{fit: boolean}} options whether it is another input, to be seen whole */
   _prepared({ piece, ghost }, { fit }) {
     this.shown = piece;
     this.ghost = ghost;
+    this._basis = this.app.model.get("state").settings; // the kernel's, when it answered
+    this._seenSettings = JSON.stringify(this.app.state.settings);
+    if (fit && this.app.transport.loop && this._isShown()) this.app.transport.setLoop(null); // of the piece before
     this._show(fit);
     this.update();
+  }
+
+  /** Which settings remain where what is seen becomes the notes themselves: those that it does not have yet. */
+  get _baked() {
+    const { settings } = this.app.state, { rhythm_assist: assisted, pitch } = this._basis;
+    return { rhythm_assist: assisted ? false : settings.rhythm_assist, pitch: settings.pitch - pitch };
+  }
+
+  /** The part that is heard: what a technique is given. @returns {[number, number] | null} */
+  get range() {
+    return this.app.state.settings.trim;
   }
 
   _show(fit = false) {
@@ -546,9 +573,9 @@ export class StudioInput {
 
   /** What is drawn by hand: the notes as they are seen become the input. @param {{piece: Piece, reason: string}} detail */
   async _edited({ piece, reason }) {
-    const { settings } = this.app.state;
-    const isBaked = settings.rhythm_assist || settings.pitch !== 0;
-    const change = isBaked ? { rhythm_assist: false, pitch: 0 } : {};
+    const isBaked = this._basis.rhythm_assist || this._basis.pitch !== 0, change = this._baked;
+    this._edition += 1;
+    const edition = this._edition;
     this.shown = piece;
     this.ghost = null;
     if (this._isShown()) this.app.hear(this, piece);
@@ -556,6 +583,10 @@ export class StudioInput {
     const answer = await this._own(this.app.ask("input", { piece, edited: true, settings: change }));
     if (!answer) return;
     this.history.push(this._snapshot(), reason);
+    this._basis = this.app.model.get("state").settings;
+    this._seenSettings = JSON.stringify(this.app.state.settings);
+    // A setting that was on its way when this was drawn is applied to it too.
+    if (edition === this._edition && (change.pitch !== 0 || change.rhythm_assist)) this._prepared(answer, { fit: false });
     if (isBaked) this.app.toast("Rhythm assist and pitch are now part of the notes, so that you can edit them.", { action: "Undo", onaction: () => this.undo() });
     this.update();
   }
@@ -571,10 +602,11 @@ export class StudioInput {
     await this._return(this.history.redo(), `Done again: ${this.history.undoes}.`);
   }
 
-  /** @param {{piece: Piece, settings: any, source: string}} snapshot @param {string} words */
-  async _return({ piece, settings, source }, words) {
+  /** @param {{piece: Piece, input_id: string | null, settings: any, source: string}} snapshot @param {string} words */
+  async _return({ piece, input_id, settings, source }, words) {
+    this._edition += 1;
     await this.app.settle();
-    const answer = await this._own(this.app.ask("input", { piece, edited: true, settings }));
+    const answer = await this._own(this.app.ask("input", { piece, input_id, edited: true, settings }));
     if (!answer) return;
     this.app.patch({ source });
     this._prepared(answer, { fit: false });
@@ -586,10 +618,11 @@ export class StudioInput {
     const end = this.roll.length;
     const isAll = !trim || (trim[0] <= 1e-6 && trim[1] >= end - 1e-6);
     this._change({ trim: isAll ? null : trim });
+    if (this.shown && this._isShown()) this.app.hear(this, this.shown);
   }
 
   async _saveMidi() {
-    const answer = await this.app.ask("prepare");
+    const answer = await this.app.ask("prepared");
     if (answer) download(new Blob([/** @type {any} */ (writeMidi(answer.piece))], { type: "audio/midi" }), `${answer.piece.title}.mid`);
   }
 
@@ -598,6 +631,7 @@ export class StudioInput {
     if (event.defaultPrevented) return;
     const inText = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") { if (event.shiftKey) this.redo(); else this.undo(); } else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "y") this.redo();
+    else if (event.key === " " && !inText && this.recorder.state !== "idle") this.record();
     else if (event.key === " " && !inText && !(event.target instanceof HTMLButtonElement)) this.app.transport.toggle();
     else if (event.key.toLowerCase() === "r" && !inText && !event.ctrlKey && !event.metaKey && !this.keyboard.element.contains(/** @type {Node} */ (event.target))) this.record();
     else return;
@@ -644,8 +678,7 @@ export class StudioInput {
     this.pitch.set(settings.pitch);
     this.undoButton.disabled = !this.history.canUndo;
     this.redoButton.disabled = !this.history.canRedo;
-    const shown = this.shown ?? input, count = shown.tracks.reduce((/** @type {number} */ sum, /** @type {any} */ track) => sum + track.notes.length, 0);
-    const { bars } = this.app;
+    const shown = this.shown ?? input, { notes: count, bars } = inside(shown, settings.trim ?? [0, Infinity]);
     const trim = settings.trim ?? [0, this.roll.length];
     if (JSON.stringify(this.roll.trim) !== JSON.stringify(trim)) this.roll.setTrim(trim);
     this.trimShown.textContent = count === 0 ? "no notes yet" : settings.trim ? `beats ${+(trim[0] + 1).toFixed(2)} to ${+trim[1].toFixed(2)}` : `all ${counted(bars, "bar")}`;
@@ -668,6 +701,14 @@ export class StudioInput {
       h("div", { class: "dc-row" }, record,
         button({ label: "Start from Ode to Joy", text: "Ode to Joy", icon: "note", onclick: () => this._ask("sample", { name: "ode_to_joy" }, "sample") }))));
   }
+}
+
+/** How many notes and bars of a piece sound between two beats; a pickup is no bar. @param {Piece} piece @param {number[]} range */
+export function inside(piece, [start, end]) {
+  const last = Math.min(end, endOf(piece));
+  const notes = piece.tracks.reduce((sum, track) => sum + track.notes.filter(([onset, , duration]) => onset < last - 1e-6 && onset + duration > start + 1e-6).length, 0);
+  const bars = barsOf(piece, last).filter((bar) => bar.number > 0 && bar.start < last - 1e-6 && bar.start + bar.beats > start + 1e-6).length;
+  return { notes, bars };
 }
 
 /** A control with its label above. @param {string} label @param {Node[]} parts */

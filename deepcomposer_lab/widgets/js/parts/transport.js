@@ -14,6 +14,13 @@ export function barAndBeat(piece, position) {
   return { bar: bar.number, beat: Math.floor((position - bar.start + 1e-6) / step) + 1, beats: Math.max(1, Math.round(bar.beats / step)) };
 }
 
+/** Where the last bar ends in which something sounds, or the part of it that is heard. @param {Transport} transport */
+export function endOfBars({ piece, end, range }) {
+  if (range || !piece) return end;
+  const last = barsOf(piece, end).findLast((bar) => bar.start < end - 1e-6);
+  return last ? last.start + last.beats : 4;
+}
+
 /**
  * @param {{transport: Transport, primary?: boolean, loop?: boolean, metronome?: boolean, before?: Node[], after?: Node[]}} options
  *   `before` stands left of play (record), `after` right of the counter
@@ -27,7 +34,7 @@ export function transportBar({ transport, primary = false, loop = true, metronom
   const lights = h("span", { class: "dc-counter-lights", "aria-hidden": "true" });
   const again = loop && button({
     label: "Loop", text: "Loop", icon: "loop", pressed: false, title: "Repeat the whole piece, or the bars dragged on the ruler",
-    onclick: () => transport.loop ? transport.setLoop(null) : transport.setLoop(0, Math.ceil(transport.end / 4) * 4 || 4),
+    onclick: () => transport.loop ? transport.setLoop(null) : transport.setLoop(transport.start, endOfBars(transport)),
   });
   const clicks = metronome && button({
     label: "Metronome", text: "Metronome", icon: "metronome", pressed: transport.metronome,

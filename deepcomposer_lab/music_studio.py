@@ -412,7 +412,13 @@ class MusicStudio:
         """
         from deepcomposer_lab import metrics
 
-        parent = question.get("id")
+        parent, opens = question.get("id"), question.get("opens", True)
+        with self._lock:
+            edits = self.widget.state["edits"]
+            if not opens and (not edits or edits["id"] != parent):
+                return {"id": None}  # another view has kept them
+            if edits and edits["id"] == parent:
+                self._patch({"edits": None})
         edited = piece_of(question["piece"])
         if parent:
             original = library.open_composition(parent)
@@ -420,7 +426,7 @@ class MusicStudio:
         saved = library.save_composition(
             edited, parents=[parent] if parent else [], metrics=metrics.evaluate(edited).as_dict()
         )
-        if question.get("opens", True):
+        if opens:
             self.composition = edited
             self._patch({"result_id": saved.id})
         self._list()

@@ -401,12 +401,16 @@ class TestLibrary:
         other = page.compose(name="gan", model="musegan_rock", parameters={}, seed=2)
         opened = page.studio.composition
         edited = titled_plain(library.open_composition(made).transpose(1))
+        page.ask("set", patch={"edits": {"id": made, "piece": edited}})
         kept, _ = page.ask("keep", id=made, piece=edited, opens=False)
         assert page.studio.widget.state["result_id"] == other  # and not what was kept
         assert page.studio.composition is opened
         saved = library.find_composition(kept["id"])
         assert saved.parents == (made,)
         assert notes(titled_plain(library.open_composition(saved))) == notes(edited)
+        assert page.studio.widget.state["edits"] is None
+        again, _ = page.ask("keep", id=made, piece=edited, opens=False)  # another view of the same studio
+        assert again["id"] is None
 
     def test_pictures_are_small(self, page, made):
         assert len(json.dumps(page.studio.widget.compositions)) < 30_000

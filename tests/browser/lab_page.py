@@ -194,7 +194,9 @@ def chromium(*flags: str) -> Iterator[Browser]:
     path = load_lab().find_chromium()
     assert path is not None, "There is no Chromium here: `make test` installs it, or says how."
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
+        # Scrollbars are seen, as most people see them.
+        seen = {"ignore_default_args": ["--hide-scrollbars"]}
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags], **seen)
         try:
             yield browser
         finally:

@@ -3,6 +3,7 @@
 import ast
 
 from lab_page import choose_theme, output_of, peak, run_cell, violations
+from studio_page import Studio
 
 NOTEBOOK = "notebooks/playground.ipynb"
 CELLS = (
@@ -155,7 +156,7 @@ def it_is_accessible(page):
 
 def test_the_studio_shows_what_a_cell_gives_it_and_can_undo_it(server, page):
     page.set_viewport_size({"width": 1280, "height": 1000})
-    server.open_cells(page, NOTEBOOK, (CELLS[0].splitlines()[0] + "\n" + CELLS[4], CELLS[5]))
+    server.open_cells(page, NOTEBOOK, (CELLS[0].splitlines()[0] + "\n" + CELLS[4], CELLS[5], "studio.widget"))
     run_cell(page, 0)
     page.wait_for_selector(".dc-studio .dc-footer-words", timeout=60_000)
     words = page.locator(".dc-step-input .dc-footer-words")
@@ -176,4 +177,31 @@ def test_the_studio_shows_what_a_cell_gives_it_and_can_undo_it(server, page):
     page.wait_for_function(
         "document.querySelector('.dc-step-input .dc-footer-words').textContent.startsWith('32 notes')"
     )
+    two_views_agree(page)
     assert page.faults == []
+
+
+def two_views_agree(page):
+    """What is set and drawn in one is seen in the other, and what one keeps is kept once."""
+    run_cell(page, 2)
+    views = page.get_by_role("region", name="Music studio")
+    one, other = Studio(page), Studio(page)
+    one.root, other.root = views.nth(0), views.nth(1)
+    other.wait_for_notes(32)
+    one.button("Pitch, semitones: more").click()
+    page.wait_for_function(
+        "[...document.querySelectorAll('[aria-label=\"Pitch, semitones\"]')].map(one => one.value).join() === '1,1'"
+    )
+    one.step(2)
+    one.compose("gan")
+    other.wait_for_composition()
+    one.roll("Composition, piano roll").focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("ArrowUp")
+    other.button("Keep the edits").click()
+    page.wait_for_function("[...document.querySelectorAll('.dc-count')].every(one => one.textContent === '3')")
+    page.wait_for_timeout(1500)
+    assert (one.kept, other.kept) == (3, 3)
+    for view in (one, other):
+        assert view.lineage[-1] == "Edited by hand"
+        view.button("Keep the edits").wait_for(state="hidden")

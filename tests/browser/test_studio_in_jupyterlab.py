@@ -75,6 +75,7 @@ def test_a_composition_from_the_first_key_to_a_file(server, page, studio, tmp_pa
     edit_it_by_pointer_and_by_keys(page, studio)
     what_is_trimmed_is_what_is_heard_and_saved(page, studio)
     record_onto_it_as_it_is_heard(page, studio)
+    draw_while_a_setting_is_on_its_way(page, studio)
     a_run_can_be_cancelled_and_is_one_at_a_time(page, studio)
     choose_a_band(page, studio)
     for number, technique in enumerate(TECHNIQUES):
@@ -174,6 +175,23 @@ def edit_it_by_pointer_and_by_keys(page, studio):
         lambda seen: [note[1] for note in seen["notes"]] == [note[1] + 1 for note in before],
         "moved up by a semitone",
     )
+    edit_it_with_buttons(page, studio)
+
+
+def edit_it_with_buttons(page, studio):
+    """What the keys do, for a pointer or a finger."""
+    studio.sample("Ode to Joy")
+    studio.wait_for_notes(30)
+    studio.button("Editing tools").click()
+    assert studio.button("Copy").is_disabled()  # nothing is chosen
+    studio.button("Choose all notes").click()
+    studio.button("Up an octave").click()
+    ode = [note.pitch + 12 for note in dc.sample_melody("ode_to_joy")]
+    waited_for(page, lambda seen: [note[1] for note in seen["notes"]] == ode, "up an octave")
+    for name in ("Copy", "Delete the chosen notes", "Paste at the cursor or playhead"):
+        studio.button(name).click()
+    waited_for(page, lambda seen: [note[1] for note in seen["notes"]] == ode, "cut and pasted")
+    studio.button("Editing tools").click()
     studio.sample("Ode to Joy")
     studio.wait_for_notes(30)
 
@@ -207,6 +225,32 @@ def record_onto_it_as_it_is_heard(page, studio):
     seen = waited_for(page, lambda seen: len(seen["notes"]) == len(before) + 1, "the note that was added")
     assert sorted(note[1] for note in seen["notes"]) == sorted([note[1] + 5 for note in before] + [53])
     studio.button("Overdub").click()
+    studio.sample("Ode to Joy")
+    studio.wait_for_notes(30)
+
+
+def draw_while_a_setting_is_on_its_way(page, studio):
+    """The note stays, and the setting too: it is applied to what was drawn before it was seen."""
+    ode = sorted(note.pitch for note in dc.sample_melody("ode_to_joy"))
+    higher = studio.root.get_by_role("button", name="Pitch, semitones: more")
+    for milliseconds in (0, 60):
+        studio.sample("Ode to Joy")
+        studio.wait_for_notes(30)
+        roll = studio.roll().bounding_box()
+        button = higher.bounding_box()
+        page.mouse.click(button["x"] + button["width"] / 2, button["y"] + button["height"] / 2)
+        page.wait_for_timeout(milliseconds)
+        page.mouse.click(roll["x"] + 0.7 * roll["width"], roll["y"] + 0.25 * roll["height"])
+        studio.wait_for_notes(31)
+        seen = waited_for(page, lambda seen: len(seen["notes"]) == 31, "the note that was drawn")
+        page.wait_for_timeout(300)
+        studio.wait_for_notes(31)
+        baked = 1 - int(studio.root.get_by_label("Pitch, semitones", exact=True).input_value())
+        assert baked in (0, 1)  # whether the setting had been seen by then
+        pitches = [note[1] for note in seen["notes"]]
+        for pitch in ode:
+            pitches.remove(pitch + baked)
+        assert len(pitches) == 1
     studio.sample("Ode to Joy")
     studio.wait_for_notes(30)
 
@@ -501,6 +545,7 @@ def test_it_is_soon_there_and_open_to_everybody(server, page, studio):
     assert peak(page, 0.5) > SILENCE
     page.keyboard.up("KeyK")
     assert violations(page) == []
+    no_bar_is_for_nothing(page)
     sources = studio.root.get_by_role("tab").all_inner_texts()
     for theme in ("Dark", "Light"):
         choose_theme(page, theme)
@@ -529,6 +574,19 @@ def seconds_until_ready(server, page, studio):
     return ready - kernel
 
 
+def no_bar_is_for_nothing(page):
+    """Nothing scrolls by less than a line: such a bar only takes room."""
+    scrolled = page.evaluate(
+        """() => [...document.querySelectorAll(".dc-studio *")].filter((one) => {
+            const { overflowX, overflowY } = getComputedStyle(one);
+            const down = one.scrollHeight - one.clientHeight, along = one.scrollWidth - one.clientWidth;
+            const isSo = (way, much) => (way === "auto" || way === "scroll") && much > 0 && much < 12;
+            return isSo(overflowY, down) || isSo(overflowX, along);
+        }).map((one) => one.className)"""
+    )
+    assert scrolled == []
+
+
 def look_at_every_step(page, studio, sources, where):
     studio.step(1)
     for source in sources:
@@ -552,6 +610,10 @@ def look_at_every_step(page, studio, sources, where):
     studio.button("Close the compositions").click()
     studio.button("Help and keys").click()
     studio.root.get_by_role("dialog", name="Keys").wait_for()
+    assert studio.root.locator(".dc-help dt").last.is_visible()  # Esc leads back to the notebook
+    assert studio.root.locator(".dc-help kbd").evaluate_all(
+        "keys => keys.every(key => key.getClientRects().length === 1)"
+    )
     assert violations(page) == [], (where, "help")
     studio.root.get_by_role("dialog", name="Keys").get_by_role("button", name="Close").click()
 

@@ -30,6 +30,16 @@ test("no edit changes the list that it was given", () => {
   assert.equal(JSON.stringify(notes), before);
 });
 
+test("beside notes with a pitch a drum keeps its drum, alone it moves", () => {
+  const notes = notesOf({ ...emptyPiece(), tracks: [track([[0, 60, 1, 80]]), track([[0, 36, 1, 80], [1, 38, 1, 80]], { is_drum: true })] });
+  const isDrum = (/** @type {number} */ index) => index === 1;
+  const pitches = (list) => list.map((note) => [note.track, note.onset, note.pitch]).sort();
+  const all = new Set(notes.map((note) => note.id)), drums = new Set(notes.filter((note) => note.track === 1).map((note) => note.id));
+  assert.deepEqual(pitches(moved(notes, all, 2, 5, isDrum)), [[0, 2, 65], [1, 2, 36], [1, 3, 38]]);
+  assert.deepEqual(pitches(moved(notes, all, 0, 100, isDrum)), [[0, 0, 127], [1, 0, 36], [1, 1, 38]]); // and bounds nobody
+  assert.deepEqual(pitches(moved(notes, drums, 0, 2, isDrum)), [[0, 0, 60], [1, 0, 38], [1, 1, 40]]);
+});
+
 test("chosen notes move together, no further than the first that would leave", () => {
   const notes = notesOf({ ...emptyPiece(), tracks: [track([[1, 125, 1, 80], [2, 3, 1, 80], [5, 60, 1, 80]])] });
   const [a, b] = notes, both = new Set([a.id, b.id]);

@@ -11,9 +11,11 @@ const A_WHILE = 30_000; // ms
 const STEPS = ["Input track", "Technique", "Composition"];
 const KEYS = [
   ["Space", "Play and pause"], ["R", "Record; Space stops the recording"], ["A … N", "Play notes, as written on the keys; − and = change the octave, Shift sustains"],
-  ["Arrows, Enter", "Move the cursor on the roll; add or choose a note"], ["Delete", "Remove the chosen notes"], ["Ctrl + Z, Y", "Undo, do again"],
-  ["Ctrl + A, C, X, V", "Choose all, copy, cut, paste"], ["Q", "Move notes onto the grid"], ["+, −", "Louder, softer"], ["Ctrl + wheel", "Zoom"], ["Esc", "Leave: the keys are the notebook's again"],
+  ["Arrows, Enter", "Move the cursor on the roll; add or choose a note"], ["Shift + arrows", "By a bar, or by an octave"], ["Alt + ← →", "Shorter, longer"],
+  ["Delete, right-click", "Remove the chosen notes, or the one there"], ["Shift + drag", "Choose what is inside"], ["Ctrl + Z, Y", "Undo, do again"],
+  ["Ctrl + A, C, X, V", "Choose all, copy, cut, paste"], ["Q", "Move notes onto the grid"], ["+, −", "Louder, softer"], ["Ctrl + wheel", "Zoom"],
 ];
+const LEAVE = ["Esc", "Leave: the keys are the notebook's again"]; // where there is a notebook
 
 /** @param {{model: import("./lib/kernel.js").Model, el: HTMLElement}} view */
 function render({ model, el }) {
@@ -36,12 +38,15 @@ function render({ model, el }) {
     if (document.fullscreenElement) document.exitFullscreen(); else outer.requestFullscreen?.();
   } });
   const help = h("dialog", { class: "dc-help", "aria-label": "Keys" }, h("h2", {}, "Keys"),
-    h("dl", {}, ...KEYS.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)])),
+    h("dl", {}, ...[...KEYS, LEAVE].flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)])),
     h("div", { class: "dc-row" }, button({ label: "Close", text: "Close", onclick: () => help.close() })));
   const header = h("header", { class: "dc-header" },
     h("div", { class: "dc-brand" }, brand(), h("div", {}, h("b", {}, "Music studio"), h("span", { class: "dc-hint" }, "DeepComposer Lab"))),
     h("nav", { class: "dc-steps", "aria-label": "Steps" }, ...steps.flatMap((step, index) => index ? [h("i", { class: "dc-step-line", "aria-hidden": "true" }), step] : [step])),
-    h("div", { class: "dc-row dc-spread dc-header-end" }, library, full, button({ label: "Help and keys", icon: "help", kind: "ghost", onclick: () => help.showModal() })));
+    h("div", { class: "dc-row dc-spread dc-header-end" }, library, full, button({ label: "Help and keys", icon: "help", kind: "ghost", onclick: () => {
+      for (const part of [...help.querySelectorAll("dt, dd")].slice(-2)) part.hidden = !el.closest(".jp-Notebook");
+      help.showModal();
+    } })));
   const stage = h("div", { class: "dc-stage" }, h("main", { class: "dc-main" }, ...pages.map((page) => page.element)), drawer.element);
   frame.append(header, sound.element, stage, help, h("div", { class: "dc-toasts-place" }, app.toasts));
 

@@ -6,13 +6,13 @@ import { pageSound } from "./lib/sound_page.js";
 import { button, h, icon, root, segmented, select, setPressed, switchControl } from "./parts/dom.js";
 import { PianoRollView } from "./parts/piano_roll.js";
 import { soundState } from "./parts/sound_state.js";
+import { command, editCommands, gap, oneStop } from "./parts/roll_commands.js";
 import { trackList } from "./parts/track_list.js";
 import { transportBar } from "./parts/transport.js";
 
 /** @typedef {import("./lib/piece.js").Piece} Piece */
 /** @typedef {import("./parts/track_list.js").Mix} Mix */
 
-const GRIDS = /** @type {[string, string][]} */ ([["1", "1/4"], ["0.5", "1/8"], ["0.3333333333333333", "1/8 triplet"], ["0.25", "1/16"], ["0.125", "1/32"], ["0", "Free"]]);
 const PATIENCE = 200; // ms before an edit goes to the kernel
 const LEAST_HEIGHT = 380, MOST_HEIGHT = 560;
 const PLAIN = { muted: false, soloed: false, volume: 0.8, program: null };
@@ -46,6 +46,8 @@ class Editor {
   shows = /** @type {any} */ (null);
   /** @type {ReturnType<typeof trackList> | null} */
   list = null;
+  /** @type {ReturnType<typeof editCommands>} */
+  tools = /** @type {any} */ (null);
   /** @type {Record<string, any>} The buttons whose state changes. */
   on = {};
   /** @type {HTMLElement} */
@@ -130,41 +132,20 @@ class Editor {
       h("div", { class: "dc-roll-row" }, gutter, rollPlace), h("div", { class: "dc-editor-foot" }, this.words, this._buildChosen()));
   }
 
-  /** A button of a command; a click leaves the keys with the roll. @param {string} label @param {string} picture @param {string} keys @param {() => void} act @param {Record<string, any>} more */
-  _command(label, picture, keys, act, more = {}) {
-    return button({
-      label, icon: picture, kind: "ghost", title: keys ? `${label} (${keys})` : label, ...more,
-      onclick: (event) => { act(); if (event.detail > 0) this.roll.element.focus({ preventScroll: true }); },
-    });
-  }
-
   _buildTools() {
-    const { roll } = this;
-    this.tool = segmented({
-      label: "Tool", value: "draw", choices: [{ value: "draw", text: "Draw", icon: "pencil" }, { value: "select", text: "Select", icon: "select" }],
-      onchange: (value) => { roll.tool = /** @type {any} */ (value); },
-    });
-    const grid = select({ label: "Grid", value: "0.25", choices: GRIDS, onchange: (value) => { roll.grid = +value; } });
-    this.on.undo = this._command("Undo", "undo", "Ctrl+Z", () => roll.undo());
-    this.on.redo = this._command("Redo", "redo", "Ctrl+Y", () => roll.redo());
-    this.on.cut = this._command("Cut", "cut", "Ctrl+X", () => roll.cut());
-    this.on.copy = this._command("Copy", "copy", "Ctrl+C", () => roll.copy());
-    this.on.paste = this._command("Paste at the cursor or playhead", "paste", "Ctrl+V", () => roll.paste());
-    this.on.remove = this._command("Delete the chosen notes", "trash", "Delete", () => roll.deleteSelection());
-    this.on.quantise = this._command("Quantise: notes onto the grid", "quantise", "Q", () => roll.quantise());
-    this.on.moves = [
-      this._command("Up a semitone", "up", "↑ with notes chosen", () => roll.transpose(1)), this._command("Down a semitone", "down", "↓ with notes chosen", () => roll.transpose(-1)),
-      this._command("Up an octave", "octaveUp", "Shift+↑ with notes chosen", () => roll.transpose(12)), this._command("Down an octave", "octaveDown", "Shift+↓ with notes chosen", () => roll.transpose(-12)),
-    ];
-    this.on.follow = this._command("Follow the playhead", "follow", "F", () => this._toggleFollow(), { pressed: true });
-    const gap = () => h("i", { class: "dc-tools-gap" });
+    const { roll } = this, own = (/** @type {[string, string, string, () => void, any?]} */ ...words) => command(roll, ...words);
+    this.tools = editCommands(roll);
+    this.tool = this.tools.tool;
+    this.on.undo = own("Undo", "undo", "Ctrl+Z", () => roll.undo());
+    this.on.redo = own("Redo", "redo", "Ctrl+Y", () => roll.redo());
+    this.on.follow = own("Follow the playhead", "follow", "F", () => this._toggleFollow(), { pressed: true });
     const commands = h("div", { class: "dc-tools", role: "toolbar", "aria-label": "Editing" },
-      this.on.undo, this.on.redo, gap(), this.on.cut, this.on.copy, this.on.paste, this.on.remove, gap(), this.on.quantise, ...this.on.moves, h("i", { class: "dc-tools-spread" }),
-      this.on.follow, this._command("Zoom out", "zoomOut", "Ctrl+−", () => roll.zoom(0.8)),
-      this._command("Fit the whole piece", "fit", "Ctrl+0", () => roll.fit()), this._command("Zoom in", "zoomIn", "Ctrl++", () => roll.zoom(1.25)),
-      this._command("Lower rows", "rowsLower", "Alt+wheel", () => roll.zoomPitches(0.8)), this._command("Taller rows", "rowsTaller", "Alt+wheel", () => roll.zoomPitches(1.25)));
+      this.on.undo, this.on.redo, gap(), ...this.tools.commands, h("i", { class: "dc-tools-spread" }),
+      this.on.follow, own("Zoom out", "zoomOut", "Ctrl+−", () => roll.zoom(0.8)),
+      own("Fit the whole piece", "fit", "Ctrl+0", () => roll.fit()), own("Zoom in", "zoomIn", "Ctrl++", () => roll.zoom(1.25)),
+      own("Lower rows", "rowsLower", "Alt+wheel", () => roll.zoomPitches(0.8)), own("Taller rows", "rowsTaller", "Alt+wheel", () => roll.zoomPitches(1.25)));
     oneStop(commands);
-    return h("div", { class: "dc-editor-tools" }, this.tool.element, h("label", { class: "dc-row dc-grid-choice" }, h("span", { class: "dc-hint" }, "Grid"), grid.element), commands);
+    return h("div", { class: "dc-editor-tools" }, this.tool.element, this.tools.grid, commands);
   }
 
   /** What can be done to the chosen notes beside moving them. */
@@ -172,7 +153,7 @@ class Editor {
     const { roll } = this;
     const nudge = (/** @type {string} */ name, /** @type {[string, string, () => void]} */ less, /** @type {[string, string, () => void]} */ more) => {
       const value = h("output", { class: "dc-nudge-value", "aria-label": name });
-      const press = (/** @type {string} */ picture, /** @type {[string, string, () => void]} */ [label, keys, act]) => this._command(label, picture, keys, act);
+      const press = (/** @type {string} */ picture, /** @type {[string, string, () => void]} */ [label, keys, act]) => command(roll, label, picture, keys, act);
       return { value, element: h("div", { class: "dc-nudge", role: "group", "aria-label": name }, h("span", { class: "dc-hint", "aria-hidden": "true" }, name), press("minus", less), value, press("plus", more)) };
     };
     this.velocity = nudge("Velocity", ["Softer", "−", () => roll.changeVelocity(-8)], ["Louder", "+", () => roll.changeVelocity(8)]);
@@ -392,36 +373,13 @@ class Editor {
     this.words.classList.toggle("dc-trouble-words", this._trouble !== "");
     this.on.undo.disabled = !roll.canUndo;
     this.on.redo.disabled = !roll.canRedo;
-    this.on.remove.disabled = this.on.copy.disabled = this.on.cut.disabled = chosen === 0;
-    this.on.paste.disabled = !roll.canPaste;
-    this.on.quantise.disabled = count === 0;
-    for (const one of this.on.moves ?? []) one.disabled = count === 0;
+    this.tools.tell();
     this.on.all.disabled = count === 0;
     for (const one of this.chosen.querySelectorAll("button")) one.disabled = chosen === 0;
     const notes = roll.selection;
     this.velocity.value.textContent = rangeWords(notes.map((note) => note.velocity));
     this.length.value.textContent = rangeWords(notes.map((note) => note.duration));
   }
-}
-
-/** One stop of Tab for a toolbar: arrows move in it. @param {HTMLElement} bar */
-function oneStop(bar) {
-  const buttons = /** @type {HTMLButtonElement[]} */ ([...bar.querySelectorAll("button")]);
-  const stand = (/** @type {HTMLButtonElement} */ at) => { for (const one of buttons) one.tabIndex = one === at ? 0 : -1; };
-  const open = () => buttons.filter((one) => !one.disabled);
-  bar.addEventListener("keydown", (event) => {
-    const at = open().indexOf(/** @type {any} */ (document.activeElement)), count = open().length;
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: count - 1 }[event.key];
-    if (to === undefined || at < 0) return;
-    const next = open()[(to + count) % count];
-    stand(next);
-    next.focus();
-    event.preventDefault();
-  });
-  bar.addEventListener("focusin", (event) => { if (event.target instanceof HTMLButtonElement) stand(event.target); });
-  // The one that Tab reaches must be one that can be pressed.
-  new MutationObserver(() => { if (buttons.every((one) => one.disabled || one.tabIndex !== 0)) stand(open()[0]); }).observe(bar, { subtree: true, attributeFilter: ["disabled"] });
-  stand(open()[0]);
 }
 
 export default { render };

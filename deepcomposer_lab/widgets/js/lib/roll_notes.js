@@ -48,16 +48,19 @@ export function removed(notes, ids) {
 }
 
 /**
- * Move notes together: no further than the first of them can go.
- * @param {RollNote[]} notes @param {Set<number>} ids @param {number} beats @param {number} semitones
+ * Move notes together: no further than the first of them can go. Beside notes that have a pitch those of a drum kit keep
+ * their drum, as a snare that is transposed is a clap.
+ * @param {RollNote[]} notes @param {Set<number>} ids @param {number} beats @param {number} semitones @param {(track: number) => boolean} isDrum
  */
-export function moved(notes, ids, beats, semitones) {
+export function moved(notes, ids, beats, semitones, isDrum = () => false) {
   const chosen = notes.filter((note) => ids.has(note.id));
   if (chosen.length === 0) return notes;
-  const low = Math.min(...chosen.map((note) => note.pitch)), high = Math.max(...chosen.map((note) => note.pitch));
+  const pitched = chosen.filter((note) => !isDrum(note.track)), pitches = (pitched.length ? pitched : chosen).map((note) => note.pitch);
+  const [low, high] = pitches.reduce(([least, most], pitch) => [Math.min(least, pitch), Math.max(most, pitch)], [127, 0]);
   const by = Math.max(-low, Math.min(127 - high, semitones));
-  const later = Math.max(-Math.min(...chosen.map((note) => note.onset)), beats);
-  return sorted(notes.map((note) => ids.has(note.id) ? { ...note, onset: note.onset + later, pitch: note.pitch + by } : note));
+  const later = Math.max(-chosen.reduce((first, note) => Math.min(first, note.onset), Infinity), beats);
+  const stays = (/** @type {RollNote} */ note) => pitched.length > 0 && isDrum(note.track);
+  return sorted(notes.map((note) => ids.has(note.id) ? { ...note, onset: note.onset + later, pitch: stays(note) ? note.pitch : note.pitch + by } : note));
 }
 
 /** Lengthen (or shorten) notes. @param {RollNote[]} notes @param {Set<number>} ids @param {number} beats */

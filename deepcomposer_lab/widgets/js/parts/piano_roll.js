@@ -307,6 +307,9 @@ export class PianoRollView extends EventTarget {
     return this.notes.filter((note) => this.selected.has(note.id));
   }
 
+  /** Whether a track is a drum kit. */
+  _isDrum = (/** @type {number} */ track) => this._piece.tracks[track]?.is_drum ?? false;
+
   /** The chosen notes, or all of the chosen track where none is. */
   _meant() {
     if (this.selected.size) return this.selected;
@@ -332,7 +335,7 @@ export class PianoRollView extends EventTarget {
     if (!this.editable) return;
     const ids = this._meant(), by = Math.abs(semitones) === 12 ? "an octave" : Math.abs(semitones) === 1 ? "a semitone" : `${Math.abs(semitones)} semitones`;
     const words = `${counted(ids.size)} moved ${semitones > 0 ? "up" : "down"} ${by}`;
-    this.say(this._commit(moved(this.notes, ids, 0, semitones), words) ? `${words}.` : ids.size ? "They can go no further." : "There is no note to move.");
+    this.say(this._commit(moved(this.notes, ids, 0, semitones, this._isDrum), words) ? `${words}.` : ids.size ? "They can go no further." : "There is no note to move.");
     this._showSelection();
   }
 
@@ -1408,7 +1411,7 @@ export class PianoRollView extends EventTarget {
         const later = Math.abs(x - gesture.x) <= CLICK && !gesture.isFar ? 0 : grid ? snapped(gesture.note.onset + byBeats, grid) - gesture.note.onset : byBeats;
         gesture.isFar ||= Math.abs(x - gesture.x) > CLICK;
         const pitch = gesture.note.pitch + by;
-        this._preview(moved(gesture.notes, this.selected, later, by));
+        this._preview(moved(gesture.notes, this.selected, later, by, this._isDrum));
         if (pitch !== gesture.pitch && pitch >= 0 && pitch < 128) { gesture.pitch = pitch; this._audition(pitch, gesture.note); }
         break;
       }
@@ -1613,7 +1616,7 @@ export class PianoRollView extends EventTarget {
     const barLength = () => { const from = this.selected.size ? this.selection[0].onset : this.cursor.beat; return barAt(this._barsUntil(from), from).beats; };
     if (this.selected.size === 0) return this._moveCursor(right * (far ? barLength() : step), up * (far ? 12 : 1));
     if (event.altKey) return right ? this.changeLength(right * step) : undefined;
-    const hasMoved = this._commit(moved(this.notes, this.selected, right * (far ? barLength() : step), up * (far ? 12 : 1)), "notes moved");
+    const hasMoved = this._commit(moved(this.notes, this.selected, right * (far ? barLength() : step), up * (far ? 12 : 1), this._isDrum), "notes moved");
     const [note] = this.selection;
     if (!note) return;
     if (up && hasMoved) this._audition(note.pitch, note);

@@ -6,6 +6,7 @@ import { metricCards } from "./metric_cards.js";
 import { counted } from "./studio_app.js";
 import { ago, listen } from "./studio_input.js";
 import { mark } from "./studio_technique.js";
+import { foldedCommands } from "./roll_commands.js";
 import { trackList } from "./track_list.js";
 import { transportBar } from "./transport.js";
 
@@ -21,6 +22,8 @@ export class StudioComposition {
   // Made in _build.
   /** @type {PianoRollView} */
   roll = /** @type {any} */ (null);
+  /** @type {ReturnType<typeof foldedCommands>} */
+  tools = /** @type {any} */ (null);
   /** @type {PianoRollView} */
   strip = /** @type {any} */ (null);
   /** @type {ReturnType<typeof transportBar>} */
@@ -57,6 +60,11 @@ export class StudioComposition {
     /** @type {Piece | null} */
     this.before = null;
     this.isEdited = false;
+    /** A name that no other view has, and how many edits were made here. */
+    this._here = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
+    this._edits = 0;
+    this._seenEdits = "";
+    this._isAdopted = false; // what is seen was drawn in another view
     /** @type {Promise<string | null> | null} */
     this._keeping = null;
     /** @type {any[]} How each track sounds here. */
@@ -78,6 +86,11 @@ export class StudioComposition {
 
   _build() {
     const { app } = this;
+    this.rollPlace = h("div", { class: "dc-roll-place" });
+    this.roll = new PianoRollView(this.rollPlace, {
+      piece: app.state.input, transport: app.transport, sound: app.sound, minHeight: ROLL_HEIGHT, label: "Composition, piano roll",
+    });
+    this.tools = foldedCommands(this.roll);
     this.title = h("h2", { class: "dc-title" });
     this.titleEdit = button({ label: "Rename", icon: "pencil", kind: "ghost", onclick: () => this._rename() });
     this.lineage = h("div", { class: "dc-lineage dc-spread", role: "group", "aria-label": "How it came to be" });
@@ -93,20 +106,16 @@ export class StudioComposition {
     this.redoButton = button({ label: "Redo", icon: "redo", kind: "ghost", title: "Redo (Ctrl+Y)", onclick: () => this.roll.redo() });
     this.bar = transportBar({
       transport: app.transport, primary: true, metronome: false,
-      after: [this.sides.element, this.changes.element, h("div", { class: "dc-bar-end dc-spread" }, this.undoButton, this.redoButton, this.views.element)],
+      after: [this.sides.element, this.changes.element, h("div", { class: "dc-bar-end dc-spread" }, this.tools.toggle, this.undoButton, this.redoButton, this.views.element)],
     });
     this.bar.element.classList.add("dc-bar");
     this.beforeWords = h("span", { class: "dc-hint dc-strip-words" });
     this.stripPlace = h("div", { class: "dc-roll-place" });
     this.stripRow = h("div", { class: "dc-roll-row dc-strip-row" }, h("div", { class: "dc-roll-gutter dc-strip-label" }, h("b", {}, "Before"), this.beforeWords), this.stripPlace);
     this.gutter = h("div", { class: "dc-roll-gutter" });
-    this.rollPlace = h("div", { class: "dc-roll-place" });
     this.rollRow = h("div", { class: "dc-roll-row dc-grows" }, this.gutter, this.rollPlace);
     this.notation = h("div", { class: "dc-notation dc-grows", hidden: true, tabindex: 0, "aria-label": "Notation" });
     this.metrics = h("div", {});
-    this.roll = new PianoRollView(this.rollPlace, {
-      piece: app.state.input, transport: app.transport, sound: app.sound, minHeight: ROLL_HEIGHT, label: "Composition, piano roll",
-    });
     this.strip = new PianoRollView(this.stripPlace, { piece: app.state.input, transport: app.transport, editable: false, compact: true, minHeight: STRIP_HEIGHT, label: "Before, piano roll" });
     this.roll.addEventListener("view", () => this.strip.alignTo(this.roll));
     this.roll.addEventListener("change", (/** @type {any} */ event) => this._edited(event.detail.piece));
@@ -116,7 +125,7 @@ export class StudioComposition {
     this.noneWords = h("p", {});
     this.noneButton = button({ label: "Choose a technique", text: "Choose a technique", kind: "primary", onclick: () => app.go(2) });
     this.none = h("div", { class: "dc-none" }, this.noneTitle, this.noneWords, this.noneButton);
-    this.body = h("div", { class: "dc-step-body" }, this.titleRow, this.bar.element, this.stripRow, this.rollRow, this.notation, this.metrics, this.footer);
+    this.body = h("div", { class: "dc-step-body" }, this.titleRow, this.bar.element, this.tools.element, this.stripRow, this.rollRow, this.notation, this.metrics, this.footer);
     this.element.append(this.none, this.body);
   }
 
@@ -159,6 +168,26 @@ export class StudioComposition {
     this.update();
     if (id === null) { this.opened = null; this._present(); return; }
     if (!this._opening && this.opened?.id !== id && this._failed !== id) this.open(id);
+    else if (!this._opening && this.opened?.id === id) this._adopt();
+  }
+
+  /** What another view of this studio has drawn, or taken back, is seen here too. */
+  async _adopt() {
+    const { edits } = this.app.state, seen = edits ? `${edits.by} ${edits.number}` : "";
+    if (seen === this._seenEdits || edits?.by === this._here || (edits && edits.id !== this.opened?.id)) return;
+    this._seenEdits = seen;
+    if (!edits && !this._isAdopted) return; // one's own, kept or undone
+    await this.roll.atRest();
+    this._isAdopted = this.isEdited = edits !== null;
+    this.piece = edits?.piece ?? /** @type {Piece} */ (this.opened?.piece);
+    this.roll.setPiece(/** @type {Piece} */ (this.piece), { keepHistory: true, keepView: true, reason: "an edit in another view" });
+    this.keepButton.hidden = !this.isEdited;
+    this.list.show(/** @type {Piece} */ (this.piece));
+    this._history();
+    this._showCounts();
+    if (this.heard === "after") this._sound();
+    this._measure();
+    this.update();
   }
 
   /** Show the composition, or why there is none. */
@@ -365,7 +394,9 @@ export class StudioComposition {
     if (this.heard === "after") this._sound();
     this._showCounts();
     if (!this.notation.hidden) this._engraveSoon();
-    this.app.patch({ edits: this.isEdited && this.opened ? { id: this.opened.id, piece: this.piece } : null }); // they outlive the page
+    this._isAdopted = false;
+    this._edits += 1; // they outlive the page, and are seen in other views
+    this.app.patch({ edits: this.isEdited && this.opened ? { id: this.opened.id, piece: this.piece, by: this._here, number: this._edits } : null });
     this._measure();
   }
 
@@ -381,6 +412,7 @@ export class StudioComposition {
   _bringBackEdits() {
     const { edits } = this.app.state;
     if (!edits || edits.id !== this.opened?.id) return;
+    this._seenEdits = `${edits.by} ${edits.number}`;
     this.piece = edits.piece;
     this.roll.setPiece(edits.piece, { keepHistory: true, keepView: true });
     this.isEdited = true;
@@ -412,8 +444,8 @@ export class StudioComposition {
       this.keepButton.hidden = false;
       return null;
     }
+    if (!answer.id) return null; // another view has kept them
     this._kept = answer.id;
-    if (this.app.state.edits?.id === id) this.app.patch({ edits: null });
     return answer.id;
   }
 
@@ -465,6 +497,8 @@ export class StudioComposition {
     const isNotation = view === "notation";
     this.notation.hidden = !isNotation;
     this.rollRow.hidden = isNotation;
+    if (isNotation && !this.tools.element.hidden) this.tools.toggle.click();
+    this.tools.toggle.hidden = isNotation;
     this.stripRow.hidden = isNotation || !this.before;
     this.changes.element.hidden = isNotation || !this.before; // they are marked in the roll alone
     if (isNotation) this._engrave();

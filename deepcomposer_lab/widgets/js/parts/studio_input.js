@@ -11,6 +11,7 @@ import { PianoRollView } from "./piano_roll.js";
 import { Recorder } from "./recorder.js";
 import { counted } from "./studio_app.js";
 import { thumbnail } from "./thumbnail.js";
+import { foldedCommands } from "./roll_commands.js";
 import { trackList } from "./track_list.js";
 import { transportBar } from "./transport.js";
 import { UploadPanel } from "./upload_panel.js";
@@ -24,10 +25,14 @@ const SOURCES = /** @type {const} */ ([
 ]);
 const ROLL_HEIGHT = 322;
 
+let views = 0; // on this page
+
 export class StudioInput {
   // Made in _build.
   /** @type {PianoRollView} */
   roll = /** @type {any} */ (null);
+  /** @type {ReturnType<typeof foldedCommands>} */
+  tools = /** @type {any} */ (null);
   /** @type {KeyboardView} */
   keyboard = /** @type {any} */ (null);
   /** @type {Recorder} */
@@ -73,6 +78,7 @@ export class StudioInput {
     /** @type {(() => void)[]} */
     this._pictures = [];
     this.history = new History(this._snapshot());
+    this._view = ++views;
     this._asked = 0;
     /** Counts what is drawn and undone: answers to what was asked before it are old. */
     this._edition = 0;
@@ -103,6 +109,11 @@ export class StudioInput {
     this.microphone?.destroy?.();
   }
 
+  /** An id that no other view of the page has. @param {string} name */
+  _tabId(name) {
+    return `dc-tab-${this._view}-${name}`;
+  }
+
   _isShown() {
     return this.app.state.step === 1;
   }
@@ -119,7 +130,7 @@ export class StudioInput {
     this.tabs = h("div", { class: "dc-tabs", role: "tablist", "aria-label": "Where the melody comes from" });
     for (const [name, text, picture] of SOURCES) {
       this.tabs.append(h("button", {
-        type: "button", role: "tab", class: "dc-tab", id: `dc-tab-${name}`, "data-source": name, onclick: () => this._chooseSource(name),
+        type: "button", role: "tab", class: "dc-tab", id: this._tabId(name), "data-source": name, onclick: () => this._chooseSource(name),
       }, icon(picture), h("span", {}, text), name === "midi" ? h("i", { class: "dc-dot", hidden: true }) : null));
     }
     this.tabs.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this._tabKey(event));
@@ -139,12 +150,13 @@ export class StudioInput {
     this.roll.redo = () => this.redo();
     this.rollPlace.append(this.empty);
     this.recorder = new Recorder({ sound: app.sound, keyboard: this.keyboard, transport: app.transport });
+    this.tools = foldedCommands(this.roll);
     this._buildBar();
     this._buildGutter();
     this._buildKeys();
     this._buildFooter();
     this.element.append(
-      h("div", { class: "dc-tabs-row" }, this.tabs, this.hint), this.panel, this.bar.element,
+      h("div", { class: "dc-tabs-row" }, this.tabs, this.hint), this.panel, this.bar.element, this.tools.element,
       h("div", { class: "dc-roll-row dc-grows" }, this.gutter, this.rollPlace), this.keysRow, this.footer);
     this._listenToParts();
   }
@@ -188,7 +200,7 @@ export class StudioInput {
     this.bar = transportBar({
       transport: app.transport, before: [this.recordButton],
       after: [this.countIn, this.overdub,
-        h("div", { class: "dc-bar-group" }, field("Beats a minute", this.tempo.element, tap), field("Pitch, semitones", this.pitch.element)), h("div", { class: "dc-bar-end dc-spread" }, zoom, this.undoButton, this.redoButton)],
+        h("div", { class: "dc-bar-group" }, field("Beats a minute", this.tempo.element, tap), field("Pitch, semitones", this.pitch.element)), h("div", { class: "dc-bar-end dc-spread" }, this.tools.toggle, zoom, this.undoButton, this.redoButton)],
     });
     this.bar.element.classList.add("dc-bar");
   }
@@ -293,7 +305,7 @@ export class StudioInput {
     this.hint.replaceChildren("Click, touch or type. ", h("kbd", {}, "Esc"), " gives the keyboard back to the notebook.");
     if (key === this._shownKey) return;
     this._shownKey = key;
-    this.panel.setAttribute("aria-labelledby", `dc-tab-${source}`);
+    this.panel.setAttribute("aria-labelledby", this._tabId(source));
     const panels = /** @type {Record<string, () => (Node | null)[]>} */ ({
       sample: () => [this._samples()], keyboard: () => [], midi: () => [this._midiPanel()], microphone: () => [this._microphone()],
       import: () => [this._upload()], composition: () => [this._earlier()],
@@ -431,6 +443,7 @@ export class StudioInput {
     this.recordButton.classList.toggle("dc-recording", isOn);
     this.element.dataset.recording = state;
     this.roll.editable = !isOn;
+    this.tools.element.inert = isOn;
     this.rollPlace.inert = isOn; // to seek would shift the beat that is recorded against
     for (const one of /** @type {NodeListOf<HTMLButtonElement>} */ (this.bar.element.querySelectorAll("[aria-label=Loop], [aria-label=Metronome]"))) one.disabled = isOn;
     this.app.say({ idle: "Recording has ended.", "count-in": "Count-in.", recording: "Recording." }[state]);
@@ -503,7 +516,10 @@ export class StudioInput {
       return await answer;
     } finally {
       this._asked -= 1;
-      if (!this._asked) this._isNews();
+      if (!this._asked) {
+        this._isNews();
+        this._seenSettings = JSON.stringify(this.app.state.settings);
+      }
     }
   }
 

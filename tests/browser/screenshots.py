@@ -64,7 +64,7 @@ def take_pictures(page: Page, studio: Studio, folder: Path, theme: str) -> None:
 
     studio.button("Choose a technique").click()
     studio.choose("ar-cnn")
-    studio.root.get_by_label("Seed").fill(SEED)
+    studio.root.get_by_label("Seed", exact=True).fill(SEED)
     studio.root.get_by_label("Maximum input notes to remove").press("End")
     studio.go.click()
     studio.root.get_by_role("region", name="Parameters").evaluate("panel => { panel.scrollTop = 0; }")

@@ -302,7 +302,8 @@ export class StudioInput {
     this.keysRow.hidden = !["keyboard", "midi"].includes(source);
     for (const one of [this.recordButton, this.countIn, this.overdub]) one.hidden = source === "microphone"; // it has a button of its own
     this.hint.hidden = !["keyboard", "midi"].includes(source);
-    this.hint.replaceChildren("Click, touch or type. ", h("kbd", {}, "Esc"), " gives the keyboard back to the notebook.");
+    const back = this.element.closest(".jp-Notebook") ? [h("kbd", {}, "Esc"), " gives the keyboard back to the notebook."] : [];
+    this.hint.replaceChildren("Click, touch or type. ", ...back);
     if (key === this._shownKey) return;
     this._shownKey = key;
     this.panel.setAttribute("aria-labelledby", this._tabId(source));

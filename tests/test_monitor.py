@@ -109,9 +109,8 @@ def test_the_slider_shows_and_plays_every_epoch(begin):
     run = begin(TwoNetworks(40))
     monitor = run.monitor
     assert run.wait(20)
-    until(lambda: monitor.epoch.max == 4)
-    assert monitor.epoch.value == 4  # it follows the newest
-    assert "after epoch 4" in monitor._epoch_words.value
+    until(lambda: monitor.epoch.max == monitor.epoch.value == 4)  # it follows the newest
+    until(lambda: "after epoch 4" in monitor._epoch_words.value)
     last = monitor._roll.value
     monitor.epoch.value = 0
     assert "before training" in monitor._epoch_words.value

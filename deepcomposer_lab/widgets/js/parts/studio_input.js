@@ -600,10 +600,13 @@ export class StudioInput {
     const answer = await this._own(this.app.ask("input", { piece, edited: true, settings: change }));
     if (!answer) return;
     this.history.push(this._snapshot(), reason);
-    this._basis = this.app.model.get("state").settings;
-    this._seenSettings = JSON.stringify(this.app.state.settings);
-    // A setting that was on its way when this was drawn is applied to it too.
-    if (edition === this._edition && (change.pitch !== 0 || change.rhythm_assist)) this._prepared(answer, { fit: false });
+    // A setting that was on its way when this was drawn is applied to it too, once no newer note is.
+    if (change.pitch !== 0 || change.rhythm_assist || this.shown !== piece) await this.roll.atRest();
+    if (edition === this._edition) {
+      if (change.pitch !== 0 || change.rhythm_assist || this.shown !== piece) this._prepared(answer, { fit: false });
+      this._basis = this.app.model.get("state").settings;
+      this._seenSettings = JSON.stringify(this.app.state.settings);
+    }
     if (isBaked) this.app.toast("Rhythm assist and pitch are now part of the notes, so that you can edit them.", { action: "Undo", onaction: () => this.undo() });
     this.update();
   }

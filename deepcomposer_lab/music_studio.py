@@ -8,8 +8,10 @@ Lesson: notebooks/01_music_studio.ipynb.
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -111,6 +113,7 @@ class MusicStudio:
         if technique is not None:
             self.technique = technique
         self._list(_LISTED_AT_ONCE)
+        atexit.register(_keep_last_draft, weakref.ref(self))
         self._ready = threading.Thread(target=self._load_rest, daemon=True)
         self._ready.start()
 
@@ -593,6 +596,7 @@ class MusicStudio:
             if values.get("result_id"):  # of a run that was cancelled it waits until somebody asks for it
                 step = {"step": 3} if values["state"] == "done" else {}
                 self._patch({"result_id": values["result_id"], **step})
+                self._keep_draft()  # at once: whoever leaves the page now finds it again
 
     # ------------------------------------------------------------------------------ the library
 
@@ -676,6 +680,13 @@ class _News:
         }
         self.rows = []
         self.studio.widget.tell("progress", value)
+
+
+def _keep_last_draft(reference: weakref.ref[MusicStudio]) -> None:
+    """Keep what changed within the last moment before the kernel ends, as it does when a page is left."""
+    studio = reference()
+    if studio is not None and studio._timer is not None:
+        studio._keep_draft()
 
 
 def _share_in_words(probability: float | None) -> str:

@@ -82,10 +82,6 @@ export class StudioInput {
     this._asked = 0;
     /** Counts what is drawn and undone: answers to what was asked before it are old. */
     this._edition = 0;
-    /** @type {{rhythm_assist: boolean, pitch: number} | null} What the settings will be, while the kernel has not answered an edit. */
-    this._wanted = null;
-    this._unanswered = 0;
-    this._isSkipped = false; // an answer to settings came while edits were not answered yet
     /** @type {any} The settings that what is seen was made with. */
     this._basis = app.state.settings;
     this._seenSettings = JSON.stringify(app.state.settings);
@@ -552,8 +548,7 @@ export class StudioInput {
     const edition = this._edition, answer = await this.app.ask("prepare");
     if (!answer) return;
     await this.roll.atRest(); // nothing is taken out of a hand that draws
-    if (this._unanswered) this._isSkipped = true; // the answer to what was drawn will have the settings too
-    else if (edition === this._edition) this._prepared(answer, { fit: isOther || this.roll.notes.length === 0 });
+    if (edition === this._edition) this._prepared(answer, { fit: isOther || this.roll.notes.length === 0 });
   }
 
   /** @param {{piece: Piece, ghost: Piece | null}} answer @param {{fit: boolean}} options whether it is another input, to be seen whole */
@@ -569,7 +564,7 @@ export class StudioInput {
 
   /** Which settings remain where what is seen becomes the notes themselves: those that it does not have yet. */
   get _baked() {
-    const settings = this._wanted ?? this.app.state.settings, { rhythm_assist: assisted, pitch } = this._basis;
+    const { settings } = this.app.state, { rhythm_assist: assisted, pitch } = this._basis;
     return { rhythm_assist: assisted ? false : settings.rhythm_assist, pitch: settings.pitch - pitch };
   }
 
@@ -598,27 +593,17 @@ export class StudioInput {
     const isBaked = this._basis.rhythm_assist || this._basis.pitch !== 0, change = this._baked;
     this._edition += 1;
     const edition = this._edition;
-    this._basis = { ...this._basis, rhythm_assist: false, pitch: 0 }; // what is seen are the notes themselves now
-    this._wanted = change;
-    this._unanswered += 1;
     this.shown = piece;
     this.ghost = null;
     if (this._isShown()) this.app.hear(this, piece);
     await this.app.settle();
     const answer = await this._own(this.app.ask("input", { piece, edited: true, settings: change }));
-    this._unanswered -= 1;
-    if (!this._unanswered) this._wanted = null;
-    if (!answer) { this.prepare(); return; }
+    if (!answer) return;
     this.history.push(this._snapshot(), reason);
-    // A setting that was on its way when this was drawn is applied to it too, once no newer note is.
-    const isOtherwise = () => change.pitch !== 0 || change.rhythm_assist || this.shown !== piece || this._isSkipped;
-    if (isOtherwise()) await this.roll.atRest();
-    if (edition === this._edition) {
-      if (isOtherwise()) this._prepared(answer, { fit: false });
-      this._isSkipped = false;
-      this._basis = this.app.model.get("state").settings;
-      this._seenSettings = JSON.stringify(this.app.state.settings);
-    }
+    this._basis = this.app.model.get("state").settings;
+    this._seenSettings = JSON.stringify(this.app.state.settings);
+    // A setting that was on its way when this was drawn is applied to it too.
+    if (edition === this._edition && (change.pitch !== 0 || change.rhythm_assist)) this._prepared(answer, { fit: false });
     if (isBaked) this.app.toast("Rhythm assist and pitch are now part of the notes, so that you can edit them.", { action: "Undo", onaction: () => this.undo() });
     this.update();
   }

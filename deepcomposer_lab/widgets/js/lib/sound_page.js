@@ -299,8 +299,8 @@ export class Transport extends EventTarget {
     this.isPlaying = false;
     /** @type {[number, number] | null} */
     this.loop = null;
-    /** @type {[number, number] | null} The beats that are heard, where not all of them are. */
-    this.range = null;
+    /** @type {[number, number] | null} */
+    this._range = null;
     this.metronome = false;
     this.hasNoEnd = false; // while recording the piece goes on past its end
     /** @type {Mix[]} */
@@ -315,6 +315,17 @@ export class Transport extends EventTarget {
     /** @type {{stop: () => void, end: number}[]} */
     this._tones = [];
     this._timer = 0;
+  }
+
+  /** The beats that are heard, where not all of them are. @returns {[number, number] | null} */
+  get range() {
+    return this._range;
+  }
+
+  set range(range) {
+    const at = this.position, isSame = JSON.stringify(range) === JSON.stringify(this._range);
+    this._range = range;
+    if (!isSame && this.isPlaying && !this.loop && !this.hasNoEnd) this._begin(at); // what is on its way may lie outside now
   }
 
   /** Where playing ends: with the piece, or with the part of it that is trimmed to. */
@@ -493,12 +504,21 @@ export class Transport extends EventTarget {
     this._tones = this._tones.filter((tone) => tone.end > now);
   }
 
+  /** What begins to sound in [start, end): at the left end of the range also what crosses it, as a technique gets it. @param {number} start @param {number} end */
+  _eventsIn(start, end) {
+    const events = eventsBetween(this._events, start, end), first = this.start;
+    const begins = this.range && !this.hasNoEnd && Math.abs(start - first) < 1e-6 && (!this.loop || Math.abs(this.loop[0] - first) < 1e-6);
+    if (!begins) return events;
+    return [...this._events.filter((event) => event.onset < start && event.end > start + 1e-6).map((event) => ({ ...event, onset: start })), ...events];
+  }
+
   /** @param {Piece} piece @param {{start: number, end: number, time: number, last: number}} stretch */
   _send(piece, stretch) {
     const base = secondsAt(piece, stretch.start);
     const timeOf = (/** @type {number} */ beat) => stretch.time + secondsAt(piece, beat) - base;
-    for (const event of eventsBetween(this._events, stretch.start, stretch.end)) {
-      const from = timeOf(event.onset), to = Math.max(from + 0.03, timeOf(Math.min(event.end, stretch.last)) - 0.002);
+    const isCut = this.range !== null && !this.loop && !this.hasNoEnd, last = isCut ? Math.min(stretch.last, this.end) : stretch.last;
+    for (const event of this._eventsIn(stretch.start, Math.min(stretch.end, last))) {
+      const from = timeOf(event.onset), to = Math.max(from + 0.03, timeOf(Math.min(event.end, last)) - 0.002);
       if (this.sound.synthesizer) {
         const channel = this._channel(event.track);
         this.sound.synthesizer.noteOn(channel, event.pitch, event.velocity, { time: from });
@@ -510,7 +530,7 @@ export class Transport extends EventTarget {
       }
     }
     if (!this.metronome) return;
-    for (const { beat, isAccent } of clicksBetween(piece, stretch.start, stretch.end)) {
+    for (const { beat, isAccent } of clicksBetween(piece, stretch.start, Math.min(stretch.end, last))) {
       this._tones.push({ stop: this.sound.click(timeOf(beat), isAccent).stop, end: timeOf(beat) + 0.1 });
     }
   }

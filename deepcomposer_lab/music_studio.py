@@ -240,9 +240,6 @@ class MusicStudio:
         state = self.widget.state
         settings = state["settings"]
         piece = piece_of(state["input"])
-        if settings["trim"] and piece.notes and not whole:
-            start, end = settings["trim"]
-            piece = piece.trim(start, end)
         if settings["pitch"]:
             piece = piece.transpose(settings["pitch"])
         if settings["tempo"] and (settings["tempo"] != first_bpm(piece) or not is_in_reach(piece)):
@@ -251,6 +248,8 @@ class MusicStudio:
         if settings["rhythm_assist"]:
             played = piece
             piece = rhythm_assist(piece, settings["grid"], strength=settings["strength"], triplets=settings["triplets"])
+        if settings["trim"] and piece.notes and not whole:  # last: the handles stand on what is seen
+            piece = piece.trim(*settings["trim"])
         return piece, played
 
     def _load_rest(self) -> None:

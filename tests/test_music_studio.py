@@ -99,6 +99,16 @@ class TestInput:
         assert [(note.onset, note.pitch) for note in given.notes] == [(0, 64), (1, 66)]
         assert given.tempos[0].bpm == 60
 
+    def test_the_handles_of_the_trim_stand_on_what_is_seen(self, page):
+        """A note that was played a little early, and that Rhythm assist puts onto the handle, lies outside."""
+        early = [dc.Note(max(0, beat - 0.05), 60 + beat, 0.9) for beat in range(6)]
+        page.ask("input", piece=titled_plain(dc.Composition([dc.Track(early)])), source="keyboard")
+        page.ask("set", patch={"settings": {"rhythm_assist": True, "grid": 1.0, "trim": [0, 3]}})
+        seen, _ = page.ask("prepare")
+        inside = [(onset, pitch) for onset, pitch in notes(seen["piece"]) if onset < 3]
+        given, _ = page.ask("prepared")
+        assert notes(given["piece"]) == inside == [(0, 60), (1, 61), (2, 62)]
+
     @pytest.mark.parametrize(
         ("settings", "words"),
         [

@@ -311,7 +311,8 @@ class MusicStudio:
 
     def _answer_prepare(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
         piece, played = self._prepared(whole=True)
-        return {"piece": titled_plain(piece), "ghost": None if played is None else titled_plain(played)}
+        ghost = None if played is None else titled_plain(played)
+        return {"piece": titled_plain(piece), "ghost": ghost, "settings": self.widget.state["settings"]}
 
     def _answer_prepared(self, _: Mapping[str, Any], __: Sequence[bytes]) -> Any:
         return {"piece": titled_plain(self.prepared())}

@@ -109,6 +109,11 @@ class TestInput:
         given, _ = page.ask("prepared")
         assert notes(given["piece"]) == inside == [(0, 60), (1, 61), (2, 62)]
 
+    def test_an_answer_says_which_settings_it_was_made_with(self, page):
+        page.ask("set", patch={"settings": {"pitch": 2}})
+        assert page.ask("prepare")[0]["settings"] == page.studio.widget.state["settings"]
+        assert page.ask("sample", name="ode_to_joy")[0]["settings"]["pitch"] == 0
+
     @pytest.mark.parametrize(
         ("settings", "words"),
         [

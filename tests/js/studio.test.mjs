@@ -42,7 +42,7 @@ test("each step has a mix of its own", () => {
 test("what is asked while a change is on its way comes in the order it was asked", async () => {
   const asked = [], answers = [];
   const app = Object.assign(Object.create(StudioApp.prototype), {
-    _pending: { step: 2 }, _timer: 0, _sending: Promise.resolve(),
+    _pending: { step: 2 }, _underway: new Set(), _follow() {}, _timer: 0, _sending: Promise.resolve(),
     ask: (what) => { asked.push(what); return new Promise((resolve) => answers.push(resolve)); },
   });
   const edit = async (name) => { await app.settle(); app.ask(name); };

@@ -22,6 +22,8 @@ export class StudioApp extends EventTarget {
     this.state = model.get("state");
     /** @type {any} */
     this._pending = null;
+    /** @type {Set<any>} Changes that the kernel has not confirmed yet. */
+    this._underway = new Set();
     this._timer = 0;
     /** @type {Promise<void>} The change that is on its way to the kernel. */
     this._sending = Promise.resolve();
@@ -32,10 +34,7 @@ export class StudioApp extends EventTarget {
     this.speech = liveRegion();
     this.toasts = h("div", { class: "dc-toasts" });
     frame.append(this.speech);
-    const changed = () => {
-      this.state = merged(model.get("state"), this._pending ?? {});
-      this.dispatchEvent(new Event("state"));
-    };
+    const changed = () => this._follow();
     const run = () => {
       this._time();
       this.dispatchEvent(new Event("run"));
@@ -79,6 +78,12 @@ export class StudioApp extends EventTarget {
     return ["loading", "running"].includes(this.run.state);
   }
 
+  /** The kernel's state came: what is changed here and not confirmed yet stays. */
+  _follow() {
+    this.state = [...this._underway, this._pending ?? {}].reduce(merged, this.model.get("state"));
+    this.dispatchEvent(new Event("state"));
+  }
+
   /** Change the state: at once here, a moment later in the kernel. @param {any} change */
   patch(change) {
     this._pending = merged(this._pending ?? {}, change);
@@ -91,7 +96,10 @@ export class StudioApp extends EventTarget {
   async _send() {
     const patch = this._pending;
     this._pending = null;
+    this._underway.add(patch);
     await this.ask("set", { patch });
+    this._underway.delete(patch);
+    this._follow(); // what came meanwhile, and the truth where it was refused
   }
 
   /** Send what waits, so that the kernel's next answer knows it; whoever waits for it goes on in the order they came. */

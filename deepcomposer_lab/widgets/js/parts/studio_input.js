@@ -61,6 +61,8 @@ export class StudioInput {
   ghost = /** @type {any} */ (null);
   /** @type {Piece | null} */
   _overdub = /** @type {any} */ (null);
+  /** @type {any} The settings that it was made with. */
+  _overdubBasis = null;
   /** @type {string | null} */
   _saying = /** @type {any} */ (null);
   /** @type {string} */
@@ -80,10 +82,14 @@ export class StudioInput {
     this.history = new History(this._snapshot());
     this._view = ++views;
     this._asked = 0;
-    /** Counts what is drawn and undone: answers to what was asked before it are old. */
-    this._edition = 0;
+    /** Numbers what is asked and drawn, in its order: an answer that is older than what is seen is not shown. */
+    this._count = 0;
+    this._newest = 0; // the number of what is seen
+    this._unsent = 0; // edits that the kernel has not been told yet: what it answers until then is without them
     /** @type {any} The settings that what is seen was made with. */
     this._basis = app.state.settings;
+    /** @type {any} The settings that are chosen for what is seen; some of them may be on their way. */
+    this._wanted = app.state.settings;
     this._seenSettings = JSON.stringify(app.state.settings);
     this._known = { input: app.state.input, text: JSON.stringify(app.state.input) };
     this.element = h("div", { class: "dc-step dc-step-input" });
@@ -363,10 +369,11 @@ export class StudioInput {
       sound: this.app.sound, bpm: this.app.state.settings.tempo ?? 100, height: 150,
       transcribe: async (samples, rate, beat) => {
         await this.app.settle();
+        const number = ++this._count;
         const { value } = await this._own(ask(this.app.model, "transcribe", { rate, ...beat }, [samples]));
         if (value.piece) {
           this.history.push(this._snapshot(), "a melody from the microphone");
-          this._prepared(value, { fit: true });
+          await this._showIfNewest(value, number, { fit: true });
         }
         return value.sung;
       },
@@ -382,9 +389,10 @@ export class StudioInput {
       try {
         await this.app.settle();
         this.app.transport.stop();
+        const number = ++this._count;
         const { value } = await this._own(ask(this.app.model, "read", { name }, [bytes]));
         this.history.push(this._snapshot(), `${name} imported`);
-        this._prepared(value, { fit: true });
+        await this._showIfNewest(value, number, { fit: true });
         panel.done(["“" + name + "” was read.", ...value.remarks].join(" "));
       } catch (error) {
         panel.fail(name, /** @type {Error} */ (error).message); // the reader's own words
@@ -401,7 +409,7 @@ export class StudioInput {
       const { canvas, destroy } = thumbnail(one.picture, 28);
       this._pictures.push(destroy);
       return h("button", {
-        type: "button", class: "dc-chip", "aria-pressed": String(one.id === this.app.state.input_id),
+        type: "button", class: "dc-chip", "aria-pressed": String(one.id === this.app.state.input_id), "data-composition": one.id,
         onclick: () => this._ask("use", { id: one.id }, `composition ${one.title}`),
       }, h("b", {}, one.title), h("span", { class: "dc-hint" }, one.how), canvas);
     }));
@@ -411,7 +419,7 @@ export class StudioInput {
 
   async record() {
     if (this.recorder.state !== "idle") {
-      const onto = this._overdub;
+      const onto = this._overdub, remaining = this._remaining(this._overdubBasis);
       const rows = this.recorder.stop();
       this._overdub = null;
       if (!rows.length) {
@@ -423,7 +431,7 @@ export class StudioInput {
       const melody = piece.tracks[0];
       const notes = /** @type {any[]} */ ([...(onto ? melody.notes : []), ...rows]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
       const recorded = { ...piece, tracks: [{ ...melody, notes }, ...piece.tracks.slice(1)] };
-      if (onto) await this._ask("input", { piece: recorded, edited: true, settings: this._baked }, "recording");
+      if (onto) await this._ask("input", { piece: recorded, edited: true, settings: remaining }, "recording");
       else await this._take(recorded, "keyboard", "recording");
       return;
     }
@@ -432,6 +440,7 @@ export class StudioInput {
     this.recorder.metronome = true;
     const overdub = this.overdub.getAttribute("aria-pressed") === "true";
     this._overdub = overdub ? this.shown ?? this.app.state.input : null; // as it is heard: at its tempo, moved in pitch
+    this._overdubBasis = this._basis;
     this.keyboard.element.focus();
     await this.recorder.start({ onto: this._overdub });
   }
@@ -494,16 +503,17 @@ export class StudioInput {
   async _ask(what, values, reason, buffers = []) {
     await this.app.settle();
     this.app.transport.stop();
-    const answer = await this._own(this.app.ask(what, values, buffers));
+    const number = ++this._count, answer = await this._own(this.app.ask(what, values, buffers));
     if (!answer) return null;
     this.history.push(this._snapshot(), reason);
-    this._prepared(answer, { fit: true });
+    await this._showIfNewest(answer, number, { fit: true });
     return answer;
   }
 
   /** @param {any} settings */
   async _change(settings) {
     this._seenSettings = JSON.stringify({ ...this.app.state.settings, ...settings });
+    this._wanted = { ...this._wanted, ...settings };
     this.app.patch({ settings });
     await this.app.settle();
     this.history.push(this._snapshot(), "settings");
@@ -538,34 +548,41 @@ export class StudioInput {
     if (this._asked) return;
     const isOther = this._isNews(), settings = JSON.stringify(this.app.state.settings);
     if (!isOther && settings === this._seenSettings) return;
+    const seen = JSON.parse(this._seenSettings), others = Object.entries(this.app.state.settings).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(seen[name]));
+    this._wanted = { ...this._wanted, ...Object.fromEntries(others) };
     this._seenSettings = settings;
     this.history.push(this._snapshot(), isOther ? "another input" : "settings");
     await this.prepare(isOther);
   }
 
-  /** Ask for the input as its settings make it; what is edited meanwhile is newer than the answer. */
+  /** Ask for the input as its settings make it. */
   async prepare(isOther = false) {
-    const edition = this._edition, answer = await this.app.ask("prepare");
-    if (!answer) return;
-    await this.roll.atRest(); // nothing is taken out of a hand that draws
-    if (edition === this._edition) this._prepared(answer, { fit: isOther || this.roll.notes.length === 0 });
+    const isBehind = this._unsent > 0, number = ++this._count, answer = await this.app.ask("prepare");
+    if (answer && !isBehind) await this._showIfNewest(answer, number, { fit: isOther || this.roll.notes.length === 0 });
   }
 
-  /** @param {{piece: Piece, ghost: Piece | null}} answer @param {{fit: boolean}} options whether it is another input, to be seen whole */
-  _prepared({ piece, ghost }, { fit }) {
+  /** Show an answer unless what is seen is newer. @param {any} answer @param {number} number when it was asked for @param {{fit: boolean}} options */
+  async _showIfNewest(answer, number, options) {
+    await this.roll.atRest(); // nothing is taken out of a hand that draws
+    if (number >= this._newest) this._prepared(answer, options, number);
+  }
+
+  /** @param {{piece: Piece, ghost: Piece | null, settings: any}} answer @param {{fit: boolean}} options whether it is another input, to be seen whole */
+  _prepared({ piece, ghost, settings }, { fit }, number = ++this._count) {
     this.shown = piece;
     this.ghost = ghost;
-    this._basis = this.app.model.get("state").settings; // the kernel's, when it answered
+    this._newest = number;
+    this._basis = settings;
+    this._wanted = this.app.state.settings;
     this._seenSettings = JSON.stringify(this.app.state.settings);
     if (fit && this.app.transport.loop && this._isShown()) this.app.transport.setLoop(null); // of the piece before
     this._show(fit);
     this.update();
   }
 
-  /** Which settings remain where what is seen becomes the notes themselves: those that it does not have yet. */
-  get _baked() {
-    const { settings } = this.app.state, { rhythm_assist: assisted, pitch } = this._basis;
-    return { rhythm_assist: assisted ? false : settings.rhythm_assist, pitch: settings.pitch - pitch };
+  /** Which settings remain where a piece becomes the notes themselves: those that it was not made with. @param {any} basis */
+  _remaining({ rhythm_assist: assisted, pitch } = this._basis) {
+    return { ...this._wanted, rhythm_assist: assisted ? false : this._wanted.rhythm_assist, pitch: this._wanted.pitch - pitch };
   }
 
   /** The part that is heard: what a technique is given. @returns {[number, number] | null} */
@@ -590,20 +607,23 @@ export class StudioInput {
 
   /** What is drawn by hand: the notes as they are seen become the input. @param {{piece: Piece, reason: string}} detail */
   async _edited({ piece, reason }) {
-    const isBaked = this._basis.rhythm_assist || this._basis.pitch !== 0, change = this._baked;
-    this._edition += 1;
-    const edition = this._edition;
+    const isBaked = this._basis.rhythm_assist || this._basis.pitch !== 0;
+    const isAhead = JSON.stringify(this._wanted) !== JSON.stringify(this._basis), { input_id } = this.app.state;
+    const number = this._newest = ++this._count;
+    this._wanted = this._remaining();
+    this._basis = { ...this._basis, rhythm_assist: false, pitch: 0 };
     this.shown = piece;
     this.ghost = null;
     if (this._isShown()) this.app.hear(this, piece);
+    this._unsent += 1;
     await this.app.settle();
-    const answer = await this._own(this.app.ask("input", { piece, edited: true, settings: change }));
+    this._unsent -= 1;
+    // All of its settings, and its origin: the kernel may have taken another input meanwhile, and this was drawn on what is seen.
+    const answer = await this._own(this.app.ask("input", { piece, input_id, edited: true, settings: this._wanted }));
     if (!answer) return;
     this.history.push(this._snapshot(), reason);
-    this._basis = this.app.model.get("state").settings;
     this._seenSettings = JSON.stringify(this.app.state.settings);
-    // A setting that was on its way when this was drawn is applied to it too.
-    if (edition === this._edition && (change.pitch !== 0 || change.rhythm_assist)) this._prepared(answer, { fit: false });
+    if (isAhead) await this._showIfNewest(answer, number, { fit: false }); // a setting that was on its way is applied to it too
     if (isBaked) this.app.toast("Rhythm assist and pitch are now part of the notes, so that you can edit them.", { action: "Undo", onaction: () => this.undo() });
     this.update();
   }
@@ -621,12 +641,11 @@ export class StudioInput {
 
   /** @param {{piece: Piece, input_id: string | null, settings: any, source: string}} snapshot @param {string} words */
   async _return({ piece, input_id, settings, source }, words) {
-    this._edition += 1;
     await this.app.settle();
-    const answer = await this._own(this.app.ask("input", { piece, input_id, edited: true, settings }));
+    const number = ++this._count, answer = await this._own(this.app.ask("input", { piece, input_id, edited: true, settings }));
     if (!answer) return;
     this.app.patch({ source });
-    this._prepared(answer, { fit: false });
+    await this._showIfNewest(answer, number, { fit: false });
     this.app.say(words);
   }
 
@@ -684,9 +703,10 @@ export class StudioInput {
   }
 
   update() {
-    const { settings, input, saved_at } = this.app.state;
+    const { settings, input, input_id, saved_at } = this.app.state;
     this._showSource();
     for (const chip of this.panel.querySelectorAll("[data-sample]")) chip.setAttribute("aria-pressed", String(chip.dataset.sample === input.title));
+    for (const chip of this.panel.querySelectorAll("[data-composition]")) chip.setAttribute("aria-pressed", String(chip.dataset.composition === input_id));
     this.assist.set(settings.rhythm_assist);
     this.assistMore.hidden = !settings.rhythm_assist;
     this.grid.set(String(settings.grid));

@@ -98,6 +98,7 @@ class MusicStudio:
         draft = library.open_draft(self._home) if piece is None else None
         self._lock = threading.RLock()
         self._listing = threading.Lock()
+        self._keeping = threading.Lock()
         self._worker: threading.Thread | None = None
         self._cancelled = threading.Event()  # of the last run; every run has one of its own
         self._runs = 0
@@ -413,27 +414,31 @@ class MusicStudio:
 
         It becomes what is open, but where something else is being opened and the edits only must not be lost.
         """
+        parent, opens = question.get("id"), question.get("opens", True)
+        with self._keeping:  # one view after the other
+            edits = self.widget.state["edits"]
+            is_theirs = bool(edits) and edits["id"] == parent
+            if not opens and not is_theirs:
+                return {"id": None}  # another view has kept them
+            saved = self._save_edited(parent, piece_of(question["piece"]), opens)
+            with self._lock:  # not before: a folder that refuses must not cost them; nor what was drawn since
+                if is_theirs and self.widget.state["edits"] == edits:
+                    self._patch({"edits": None})
+        self._list()
+        return {"id": saved.id}
+
+    def _save_edited(self, parent: str | None, edited: Composition, opens: bool) -> library.SavedComposition:
         from deepcomposer_lab import metrics
 
-        parent, opens = question.get("id"), question.get("opens", True)
-        with self._lock:
-            edits = self.widget.state["edits"]
-            if not opens and (not edits or edits["id"] != parent):
-                return {"id": None}  # another view has kept them
-            if edits and edits["id"] == parent:
-                self._patch({"edits": None})
-        edited = piece_of(question["piece"])
         if parent:
-            original = library.open_composition(parent)
-            edited = replace(edited, steps=(*original.steps, CompositionStep("edit")))
+            edited = replace(edited, steps=(*library.open_composition(parent).steps, CompositionStep("edit")))
         saved = library.save_composition(
             edited, parents=[parent] if parent else [], metrics=metrics.evaluate(edited).as_dict()
         )
         if opens:
             self.composition = edited
             self._patch({"result_id": saved.id})
-        self._list()
-        return {"id": saved.id}
+        return saved
 
     def _answer_metrics(self, question: Mapping[str, Any], _: Sequence[bytes]) -> Any:
         before = question.get("before")

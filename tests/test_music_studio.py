@@ -425,6 +425,22 @@ class TestLibrary:
         again, _ = page.ask("keep", id=made, piece=edited, opens=False)  # another view of the same studio
         assert again["id"] is None
 
+    @pytest.mark.parametrize("opens", [True, False])
+    def test_a_folder_that_refuses_costs_no_edit(self, page, made, monkeypatch, opens):
+        def full(*_, **__):
+            raise library.LibraryError("No space left.")
+
+        edits = {"id": made, "piece": titled_plain(library.open_composition(made).transpose(1))}
+        page.ask("set", patch={"edits": edits})
+        with monkeypatch.context() as patch:
+            patch.setattr(library, "save_composition", full)
+            with pytest.raises(ValueError, match="No space left"):
+                page.ask("keep", id=made, piece=edits["piece"], opens=opens)
+        assert page.studio.widget.state["edits"] == edits
+        kept, _ = page.ask("keep", id=made, piece=edits["piece"], opens=opens)
+        assert kept["id"] is not None
+        assert page.studio.widget.state["edits"] is None
+
     def test_pictures_are_small(self, page, made):
         assert len(json.dumps(page.studio.widget.compositions)) < 30_000
         assert all(len(one["picture"]["notes"]) <= 240 for one in page.studio.widget.compositions)

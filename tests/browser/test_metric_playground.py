@@ -188,6 +188,8 @@ def two_views_agree(page):
     one, other = Studio(page), Studio(page)
     one.root, other.root = views.nth(0), views.nth(1)
     other.wait_for_notes(32)
+    names = page.locator(".dc-studio [role=tab]").evaluate_all("tabs => tabs.map((tab) => tab.id)")
+    assert len(set(names)) == len(names) == 12
     one.button("Pitch, semitones: more").click()
     page.wait_for_function(
         "[...document.querySelectorAll('[aria-label=\"Pitch, semitones\"]')].map(one => one.value).join() === '1,1'"

@@ -66,6 +66,10 @@ def test_the_studio_stands_alone_on_a_page(command, browser):
     dark = studio.root.evaluate("root => getComputedStyle(root.querySelector('.dc-studio')).backgroundColor")
     assert max(int(part) for part in dark.removeprefix("rgb(").removesuffix(")").split(",")) < 80
     assert violations(page) == []
+    studio.button("Help and keys").click()
+    keys = studio.root.get_by_role("dialog", name="Keys")
+    assert "notebook" not in keys.inner_text()  # there is none to give the keys back to
+    keys.get_by_role("button", name="Close").click()
     studio.button("Play").click()
     page.wait_for_function(f"{SOUND}.state === 'ready'")
     assert peak(page, 1) > SILENCE

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { shapeOf, turnOf } from "../../deepcomposer_lab/widgets/js/lib/theme.js";
 import { counted, merged, StudioApp } from "../../deepcomposer_lab/widgets/js/parts/studio_app.js";
-import { asMixed } from "../../deepcomposer_lab/widgets/js/parts/studio_composition.js";
 import { inside } from "../../deepcomposer_lab/widgets/js/parts/studio_input.js";
 import { endOfBars } from "../../deepcomposer_lab/widgets/js/parts/transport.js";
 import { without } from "../../deepcomposer_lab/widgets/js/parts/studio_band.js";
@@ -67,15 +66,6 @@ test("a mapping loses a name, and is gone with its last one", () => {
   assert.equal(without({ drums: 5 }, "drums"), null);
   assert.equal(without(null, "drums"), null);
   assert.deepEqual(seeds, { drums: 5, bass: 7 });
-});
-
-test("what is exported as sound has only what is heard, as loud as it is", () => {
-  const note = (pitch, velocity) => [0, pitch, 1, velocity];
-  const piece = { title: "Three", tracks: [{ notes: [note(60, 80)] }, { notes: [note(48, 90)] }, { notes: [note(36, 100), note(38, 120)] }] };
-  const before = structuredClone(piece);
-  const mixed = asMixed(piece, { mix: [{ volume: 0.4 }, { volume: 0.8 }, { volume: 1 }], isHeard: (index) => index !== 1 });
-  assert.deepEqual(mixed.tracks.map(({ notes }) => notes), [[note(60, 40)], [], [note(36, 125), note(38, 127)]]);
-  assert.deepEqual(piece, before);
 });
 
 const notesOn = (...onsets) => ({ tracks: [{ notes: onsets.map((onset) => [onset, 60, 1, 80]) }], tempos: [[0, 100]], pickup: 0, metres: [[0, 4, 4]] });

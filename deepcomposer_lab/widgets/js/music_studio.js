@@ -1,5 +1,5 @@
 // The Music studio: header with three steps, the step in front, and the drawer of compositions.
-import { button, h, icon, root, setPressed } from "./parts/dom.js";
+import { button, h, icon, isInNotebook, root, setPressed } from "./parts/dom.js";
 import { soundState } from "./parts/sound_state.js";
 import { counted, StudioApp } from "./parts/studio_app.js";
 import { StudioComposition } from "./parts/studio_composition.js";
@@ -13,7 +13,7 @@ const KEYS = [
   ["Space", "Play and pause"], ["R", "Record; Space stops the recording"], ["A … N", "Play notes, as written on the keys; − and = change the octave, Shift sustains"],
   ["Arrows, Enter", "Move the cursor on the roll; add or choose a note"], ["Shift + arrows", "By a bar, or by an octave"], ["Alt + ← →", "Shorter, longer"],
   ["Delete, right-click", "Remove the chosen notes, or the one there"], ["Shift + drag", "Choose what is inside"], ["Ctrl + Z, Y", "Undo, do again"],
-  ["Ctrl + A, C, X, V", "Choose all, copy, cut, paste"], ["Q", "Move notes onto the grid"], ["+, −", "Louder, softer"], ["Ctrl + wheel", "Zoom"],
+  ["Ctrl + A, C, X, V", "Choose all, copy, cut, paste"], ["Q", "Move notes onto the grid"], ["+, −", "Louder, softer"], ["Ctrl + wheel", "Zoom"], ["Ctrl + [, ]", "Trim to the cursor or playhead"],
 ];
 const LEAVE = ["Esc", "Leave: the keys are the notebook's again"]; // where there is a notebook
 
@@ -44,7 +44,7 @@ function render({ model, el }) {
     h("div", { class: "dc-brand" }, brand(), h("div", {}, h("b", {}, "Music studio"), h("span", { class: "dc-hint" }, "DeepComposer Lab"))),
     h("nav", { class: "dc-steps", "aria-label": "Steps" }, ...steps.flatMap((step, index) => index ? [h("i", { class: "dc-step-line", "aria-hidden": "true" }), step] : [step])),
     h("div", { class: "dc-row dc-spread dc-header-end" }, library, full, button({ label: "Help and keys", icon: "help", kind: "ghost", onclick: () => {
-      for (const part of [...help.querySelectorAll("dt, dd")].slice(-2)) part.hidden = !el.closest(".jp-Notebook");
+      for (const part of [...help.querySelectorAll("dt, dd")].slice(-2)) part.hidden = !isInNotebook(el);
       help.showModal();
     } })));
   const stage = h("div", { class: "dc-stage" }, h("main", { class: "dc-main" }, ...pages.map((page) => page.element)), drawer.element);

@@ -226,6 +226,11 @@ export function segmented({ label, value, choices, onchange }) {
   return { element, set };
 }
 
+/** Whether an element stands in a notebook that has keys of its own: not alone on a page, which Voilà makes of a notebook too. @param {Element} element */
+export function isInNotebook(element) {
+  return element.closest(".jp-NotebookPanel") !== null;
+}
+
 /** A place whose changes a screen reader speaks. */
 export function liveRegion() {
   return h("div", { class: "dc-live", role: "status", "aria-live": "polite" });

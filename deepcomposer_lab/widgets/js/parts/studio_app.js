@@ -134,16 +134,23 @@ export class StudioApp extends EventTarget {
   /** Say something in passing. @param {string} words @param {{action?: string, onaction?: () => void, isTrouble?: boolean}} options */
   toast(words, { action, onaction, isTrouble = false } = {}) {
     const close = () => toast.remove(), lasts = isTrouble ? 2 * TOAST : TOAST;
-    const toast = h("div", { class: `dc-toast${isTrouble ? " dc-trouble" : ""}`, role: isTrouble ? "alert" : "status" }, h("span", {}, ...worded(words)),
+    const toast = h("div", { class: `dc-toast${isTrouble ? " dc-trouble" : ""}`, role: isTrouble ? "alert" : "status", "data-action": action ?? null }, h("span", {}, ...worded(words)),
       action ? button({ label: action, text: action, icon: "undo", onclick: () => { close(); onaction?.(); } }) : null,
       button({ label: "Close this message", icon: "close", kind: "small", onclick: close }));
-    this.toasts.replaceChildren(...[...this.toasts.children].slice(-1), toast);
+    this.toasts.append(toast);
+    this._dropToast();
     const wait = () => {
       if (toast.matches(":hover, :focus-within")) setTimeout(wait, TOAST / 4); // nobody loses what is in their hand
       else close();
     };
     setTimeout(wait, lasts);
     return toast;
+  }
+
+  /** Two messages are enough; but one with a way back, or in somebody's hand, is not taken away. */
+  _dropToast() {
+    const all = [...this.toasts.children], idle = all.slice(0, -1).find((one) => !one.hasAttribute("data-action") && !one.matches(":hover, :focus-within"));
+    if (all.length > 2) idle?.remove();
   }
 
   /** Time a run of a technique from its start to its end, for the next who chooses it. */

@@ -179,15 +179,9 @@ export class StudioComposition {
     if (!edits && !this._isAdopted) return; // one's own, kept or undone
     await this.roll.atRest();
     this._isAdopted = this.isEdited = edits !== null;
-    this.piece = edits?.piece ?? /** @type {Piece} */ (this.opened?.piece);
-    this.roll.setPiece(/** @type {Piece} */ (this.piece), { keepHistory: true, keepView: true, reason: "an edit in another view" });
-    this.keepButton.hidden = !this.isEdited;
-    this.list.show(/** @type {Piece} */ (this.piece));
-    this._history();
-    this._showCounts();
-    if (this.heard === "after") this._sound();
-    this._measure();
-    this.update();
+    const piece = edits?.piece ?? /** @type {Piece} */ (this.opened?.piece);
+    this.roll.setPiece(piece, { keepHistory: true, keepView: true, reason: "an edit in another view" });
+    this._showEdited(piece);
   }
 
   /** Show the composition, or why there is none. */
@@ -215,6 +209,11 @@ export class StudioComposition {
   async open(id) {
     this._opening = id;
     await (this.isEdited && this.opened?.id !== id ? this._keepAside() : this._keeping); // nothing that was drawn is lost
+    if (this.isEdited && this.opened && this.opened.id !== id) { // it could not be kept, and has been told why: it stays in front
+      this._opening = null;
+      this.app.patch({ result_id: this.opened.id });
+      return;
+    }
     await this.app.settle(); // the kernel knows what is open before it is asked for it
     const answer = await this.app.ask("open", { id });
     this._opening = null;
@@ -386,18 +385,24 @@ export class StudioComposition {
 
   /** @param {Piece} piece */
   _edited(piece) {
-    this.piece = { ...piece, title: this.opened?.piece.title ?? piece.title };
+    this._isAdopted = false;
     this.isEdited = this.roll.canUndo;
+    this._showEdited({ ...piece, title: this.opened?.piece.title ?? piece.title });
+    this._edits += 1; // they outlive the page, and are seen in other views
+    this.app.patch({ edits: this.isEdited && this.opened ? { id: this.opened.id, piece: this.piece, by: this._here, number: this._edits } : null });
+  }
+
+  /** Everything beside the roll follows what was edited, here or in another view. @param {Piece} piece */
+  _showEdited(piece) {
+    this.piece = piece;
     this.keepButton.hidden = !this.isEdited;
     this._history();
-    this.list.show(this.piece);
+    this.list.show(piece);
     if (this.heard === "after") this._sound();
     this._showCounts();
     if (!this.notation.hidden) this._engraveSoon();
-    this._isAdopted = false;
-    this._edits += 1; // they outlive the page, and are seen in other views
-    this.app.patch({ edits: this.isEdited && this.opened ? { id: this.opened.id, piece: this.piece, by: this._here, number: this._edits } : null });
     this._measure();
+    this.update();
   }
 
   _measure() {
@@ -470,18 +475,19 @@ export class StudioComposition {
       const { transport, sound } = this.app;
       let piece = /** @type {Piece} */ ({ ...this.piece, title: this._entry?.title ?? this.opened.piece.title });
       if (["wav", "opus", "share"].includes(format)) {
-        if (!piece.tracks.some((track, index) => track.notes.length && transport.isHeard(index))) {
+        const mixed = asMixed(piece, transport);
+        if (!mixed.tracks.some((track) => track.notes.length)) {
           this.app.toast("Nothing would be heard: every track is muted. MIDI and MusicXML hold them all.");
           return;
         }
-        if (format !== "wav") piece = asMixed(piece, transport);
+        if (format !== "wav") piece = mixed;
       }
       if (format === "wav") {
         try {
           const blob = await sound.renderWav(/** @type {Piece} */ (piece), { tracks: piece.tracks?.map((_, index) => ({ muted: !transport.isHeard(index), volume: transport.mix[index]?.volume ?? 0.8 })) });
           download(blob, `${fileName(piece.title)}.wav`);
           return;
-        } catch { /* the kernel renders it */ }
+        } catch { piece = asMixed(piece, transport); } // the kernel renders it
       }
       const answer = await this.app.ask(format === "share" ? "share" : "export", { piece, format });
       if (answer) download(new Blob(answer.data, { type: answer.mime }), answer.name);
@@ -535,7 +541,7 @@ export function asMixed(piece, mixer) {
   const scaled = (/** @type {number} */ velocity, /** @type {number} */ index) =>
     Math.min(127, Math.max(1, Math.round((velocity * (mixer.mix[index]?.volume ?? USUAL_VOLUME)) / USUAL_VOLUME)));
   const tracks = piece.tracks.map((track, index) => ({
-    ...track, notes: mixer.isHeard(index) ? track.notes.map(([onset, pitch, duration, velocity]) => /** @type {any} */ ([onset, pitch, duration, scaled(velocity, index)])) : [],
+    ...track, notes: mixer.isHeard(index) && mixer.mix[index]?.volume !== 0 ? track.notes.map(([onset, pitch, duration, velocity]) => /** @type {any} */ ([onset, pitch, duration, scaled(velocity, index)])) : [],
   }));
   return { ...piece, tracks };
 }

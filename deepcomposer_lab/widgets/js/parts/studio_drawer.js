@@ -118,7 +118,7 @@ export class StudioDrawer {
     this.app.sound.enable();
     if (this.playing !== id) {
       const answer = await this.app.ask("peek", { id });
-      if (!answer) return;
+      if (!answer || this.element.hidden) return; // closed meanwhile
       this.playing = id;
       this.transport.stop();
       this.transport.mix = [];

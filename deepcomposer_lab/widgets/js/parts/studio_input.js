@@ -4,7 +4,7 @@ import { ask } from "../lib/kernel.js";
 import { barsOf, emptyPiece, endOf, pitchName } from "../lib/piece.js";
 import { writeMidi } from "../lib/midi_file.js";
 import { pageMidi } from "../lib/web_midi.js";
-import { button, download, h, icon, select, setPressed, slider, stepper, switchControl } from "./dom.js";
+import { button, download, h, icon, isInNotebook, select, setPressed, slider, stepper, switchControl } from "./dom.js";
 import { KeyboardView } from "./keyboard.js";
 import { MicrophonePanel } from "./microphone_panel.js";
 import { PianoRollView } from "./piano_roll.js";
@@ -308,7 +308,7 @@ export class StudioInput {
     this.keysRow.hidden = !["keyboard", "midi"].includes(source);
     for (const one of [this.recordButton, this.countIn, this.overdub]) one.hidden = source === "microphone"; // it has a button of its own
     this.hint.hidden = !["keyboard", "midi"].includes(source);
-    const back = this.element.closest(".jp-Notebook") ? [h("kbd", {}, "Esc"), " gives the keyboard back to the notebook."] : [];
+    const back = isInNotebook(this.element) ? [h("kbd", {}, "Esc"), " gives the keyboard back to the notebook."] : [];
     this.hint.replaceChildren("Click, touch or type. ", ...back);
     if (key === this._shownKey) return;
     this._shownKey = key;

@@ -29,7 +29,10 @@ export function endOfBars({ piece, end, range }) {
 export function transportBar({ transport, primary = false, loop = true, metronome = true, before = [], after = [] }) {
   const play = button({ label: "Play", icon: "play", kind: "round", onclick: () => transport.toggle() });
   if (primary) play.classList.add("dc-button-primary");
-  const stop = button({ label: "Stop", icon: "stop", kind: "round", onclick: () => transport.stop() });
+  const stop = button({ label: "Stop", icon: "stop", kind: "round", onclick: () => {
+    transport.stop();
+    transport.sound.playing?.pause(); // whatever sounds: who presses it wants silence
+  } });
   const counter = h("span", { class: "dc-counter-figures", "aria-hidden": "true" });
   const lights = h("span", { class: "dc-counter-lights", "aria-hidden": "true" });
   const again = loop && button({

@@ -520,8 +520,7 @@ def pytest_commands(python, chosen, arguments):
 
     The first shares its tests among this machine's cores, file by file, so that what the tests of a file share, such as
     a notebook that was run, is made once. Those of the browser come after it, one by one: they measure how soon
-    something answers, and would find each other in the way. One of them that fails is run once more, and pytest's last
-    line counts it: a browser, a server and a kernel on a machine that works for others too may miss each other once.
+    something answers, and would find each other in the way.
 
     Parameters
     ----------
@@ -538,7 +537,7 @@ def pytest_commands(python, chosen, arguments):
     browser = os.path.join("tests", "browser")
     return [
         [*pytest, "-n", str(workers), "--dist", "loadfile", "--ignore=" + browser],
-        [*pytest, "--reruns=1", browser],
+        [*pytest, browser],
     ]
 
 

@@ -510,8 +510,8 @@ def _studio(options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "voila", str(STUDIO_PAGE / "studio.ipynb"), f"--port={options.port}"]
     command += ["--no-browser"] if options.no_browser else []
     command += [f"--theme={theme}", "--template=deepcomposer_lab", "--Voila.ip=127.0.0.1", "--Voila.log_level=ERROR"]
-    # A page that is left tells its kernel to end, for which Voilà wants a cookie that it never gave. Without it nobody
-    # else can end a kernel either: its name is known to its own page alone.
+    # A page that is left tells its kernel to end, for which Voilà wants a cookie that it never gave. Nobody else can
+    # end a kernel even so: its name is known to its own page alone.
     command += ["--Voila.tornado_settings={'disable_check_xsrf': True}"]
     # And a page that could not tell, as its browser was killed: half an hour later.
     command += ["--MappingKernelManager.cull_idle_timeout=1800", "--MappingKernelManager.cull_interval=300"]

@@ -54,7 +54,7 @@ def to_html(music: Composition | Melody, *, lineage: Sequence[str] = ()) -> byte
     audio = b64encode(sound.to_opus(heard, mono=True)).decode("ascii")
     how = " → ".join(lineage) or "played by hand"
     marks = "".join(
-        f'<li><b style="color:var(--t{index % 6 + 1})">{_SHAPES[_turn(index)]}</b> {escape(track.name)}</li>'
+        f'<li><b style="color:var(--t{index % 6 + 1})">{_SHAPES[_pattern_of(index)]}</b> {escape(track.name)}</li>'
         for index, track in enumerate(piece.tracks)
         if track.notes
     )
@@ -119,20 +119,20 @@ def _roll(piece: Composition) -> str:
     )
 
 
-def _turn(track: int) -> int:
+def _pattern_of(track: int) -> int:
     """Return a track's pattern and shape: past six tracks the hues come again, with other patterns."""
     return (track + track // len(_HUES)) % len(_HUES)
 
 
 def _fill(track: int) -> str:
-    return f"url(#p{track})" if _turn(track) else f"var(--t{track % len(_HUES) + 1})"
+    return f"url(#p{track})" if _pattern_of(track) else f"var(--t{track % len(_HUES) + 1})"
 
 
 def _patterns(tracks: int) -> str:
     drawn = "".join(
         f'<pattern id="p{track}" width="6" height="6" patternUnits="userSpaceOnUse">'
-        f'<rect width="6" height="6" fill="var(--t{track % len(_HUES) + 1})"/>{_PATTERNS[_turn(track)]}</pattern>'
+        f'<rect width="6" height="6" fill="var(--t{track % len(_HUES) + 1})"/>{_PATTERNS[_pattern_of(track)]}</pattern>'
         for track in range(tracks)
-        if _turn(track)
+        if _pattern_of(track)
     )
     return f"<defs>{drawn}</defs>"

@@ -253,7 +253,7 @@ class TestOtherPrograms:
         monkeypatch.setattr(lab.subprocess, "call", lambda command, **_: commands.append(command[3:]) or given.pop(0))
         assert bool(lab.main(["test"])) is any(statuses)
         browser = os.path.join("tests", "browser")
-        assert commands == [["-n", "2", "--dist", "loadfile", f"--ignore={browser}"], ["--reruns=1", browser]]
+        assert commands == [["-n", "2", "--dist", "loadfile", f"--ignore={browser}"], [browser]]
         commands.clear()
         monkeypatch.setattr(lab.os, "cpu_count", lambda: 1)
         given[:] = [0]

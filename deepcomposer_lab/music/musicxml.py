@@ -48,20 +48,6 @@ _MIDDLE_LINE = "B4"
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}  # semitones: MusicXML's word
 _BEFORE_ACCIDENTAL = ("chord", "pitch", "duration", "tie", "instrument", "voice", "type", "dot")  # the schema's order
 _SNARE = 38  # for an unpitched note that names no drum
-_SPELLING = (
-    ("C", 0),
-    ("C", 1),
-    ("D", 0),
-    ("D", 1),
-    ("E", 0),
-    ("F", 0),
-    ("F", 1),
-    ("G", 0),
-    ("G", 1),
-    ("A", 0),
-    ("A", 1),
-    ("B", 0),
-)
 
 
 class MusicXmlError(ValueError):
@@ -499,10 +485,8 @@ def _read_sounds(root: ElementTree.Element) -> list[tuple[int, bool]]:
             found = True
             drum = drums.get(played.get("id") if played is not None else None, _SNARE)
             pitch = ElementTree.Element("pitch")
-            step, alter = _SPELLING[drum % 12]
-            ElementTree.SubElement(pitch, "step").text = step
-            ElementTree.SubElement(pitch, "alter").text = str(alter)
-            ElementTree.SubElement(pitch, "octave").text = str(drum // 12 - 1)
+            for name, value in zip(("step", "alter", "octave"), spell(drum, None), strict=True):
+                ElementTree.SubElement(pitch, name).text = str(value)
             note.insert(list(note).index(unpitched), pitch)
             note.remove(unpitched)
         program = int(listed.findtext("midi-instrument/midi-program", "1")) - 1

@@ -1,7 +1,7 @@
 // What the studio's steps share: how changes are merged, and whose tracks are muted.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { shapeOf, turnOf } from "../../deepcomposer_lab/widgets/js/lib/theme.js";
+import { shapeOf, patternOf } from "../../deepcomposer_lab/widgets/js/lib/theme.js";
 import { counted, merged, StudioApp } from "../../deepcomposer_lab/widgets/js/parts/studio_app.js";
 import { inside } from "../../deepcomposer_lab/widgets/js/parts/studio_input.js";
 import { endOfBars } from "../../deepcomposer_lab/widgets/js/parts/transport.js";
@@ -54,9 +54,9 @@ test("what is asked while a change is on its way comes in the order it was asked
 });
 
 test("thirty-six tracks look like none before them", () => {
-  const looks = Array.from({ length: 36 }, (_, track) => `${track % 6} ${turnOf(track)}`);
+  const looks = Array.from({ length: 36 }, (_, track) => `${track % 6} ${patternOf(track)}`);
   assert.equal(new Set(looks).size, 36);
-  assert.deepEqual([0, 1, 5, 6, 11].map(turnOf), [0, 1, 5, 1, 0]);
+  assert.deepEqual([0, 1, 5, 6, 11].map(patternOf), [0, 1, 5, 1, 0]);
   assert.notEqual(shapeOf(0), shapeOf(6));
 });
 

@@ -54,7 +54,7 @@ function opened() {
   input.history = new History(input._snapshot());
   const draw = (pitch) => {
     roll.seen = withNotes(roll.seen, (notes) => [...notes, [notes.length, pitch, 1, 80]]);
-    input._edited({ piece: roll.seen, reason: "a note added" });
+    input._editing = input._edited({ piece: roll.seen, reason: "a note added" });
   };
   const answer = async () => {
     await moment();
@@ -134,6 +134,15 @@ test("a note that is drawn while an undo is on its way belongs to what was seen"
   await moment();
   draw(65);
   assert.deepEqual(await settled(), [60, 64, 65]);
+});
+
+test("an undo is of what was drawn last, though the kernel has not answered it yet", async () => {
+  const { input, draw, settled } = opened();
+  draw(64);
+  await settled();
+  draw(65);
+  input.undo();
+  assert.deepEqual(await settled(), [60, 64]);
 });
 
 test("nothing is taken out of a hand that draws, and the newest answer is shown after it", async () => {

@@ -94,7 +94,10 @@ function render({ model, el }) {
     pages[shown - 1].enter();
   };
   for (const name of ["state", "run", "compositions", "catalogue"]) app.addEventListener(name, update);
-  app.addEventListener("input", (/** @type {any} */ event) => input._prepared(event.detail, { fit: true }));
+  app.addEventListener("input", (/** @type {any} */ event) => {
+    app.transport.setLoop(null); // it was of the piece before
+    input._prepared(event.detail, { fit: true });
+  });
   update();
   const clock = setInterval(() => { for (const page of pages) page.update(); drawer.tell(); }, A_WHILE); // "just now" does not stay
 

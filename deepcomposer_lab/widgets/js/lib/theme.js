@@ -46,13 +46,13 @@ const HUES = 6;
  * A track's pattern and shape, as a number: past six tracks the hues come again, with other patterns.
  * @param {number} track
  */
-export function turnOf(track) {
+export function patternOf(track) {
   return (track + Math.floor(track / HUES)) % HUES;
 }
 
 /** The shape that stands for a track in words. @param {number} track */
 export function shapeOf(track) {
-  return SHAPES[turnOf(track)];
+  return SHAPES[patternOf(track)];
 }
 
 /**
@@ -60,8 +60,8 @@ export function shapeOf(track) {
  * @param {CanvasRenderingContext2D} context @param {number} track @param {Colours} colours @param {number} scale px of the screen a CSS px
  */
 export function trackFill(context, track, colours, scale) {
-  const hue = colours[`t${(track % HUES) + 1}`], turn = turnOf(track);
-  if (turn === 0) return hue;
+  const hue = colours[`t${(track % HUES) + 1}`], pattern = patternOf(track);
+  if (pattern === 0) return hue;
   const size = Math.round(PATTERN_SIZE * scale), tile = document.createElement("canvas");
   tile.width = tile.height = size;
   const draw = /** @type {CanvasRenderingContext2D} */ (tile.getContext("2d"));
@@ -75,16 +75,16 @@ export function trackFill(context, track, colours, scale) {
     draw.lineTo(points[2], points[3]);
     draw.stroke();
   };
-  switch (turn) {
+  switch (pattern) {
     case 1: line(-size, size, size, -size); line(0, size, size, 0); line(0, 2 * size, 2 * size, 0); break;
     case 2: draw.beginPath(); draw.arc(size / 2, size / 2, 1.3 * scale, 0, 7); draw.fill(); break;
     case 3: line(0, size / 2, size, size / 2); break;
     case 4: line(-size, -size, size, size); line(0, 0, size, size); line(0, -size, 2 * size, size); line(-size, 0, size, 2 * size); break;
     case 5: line(size / 2, 0, size / 2, size); break;
   }
-  const pattern = /** @type {CanvasPattern} */ (context.createPattern(tile, "repeat"));
-  pattern.setTransform(new DOMMatrix().scale(1 / scale));
-  return pattern;
+  const fill = /** @type {CanvasPattern} */ (context.createPattern(tile, "repeat"));
+  fill.setTransform(new DOMMatrix().scale(1 / scale));
+  return fill;
 }
 
 const SHAPES = ["●", "■", "▲", "◆", "▼", "✚"];

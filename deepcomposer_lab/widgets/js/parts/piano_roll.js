@@ -5,7 +5,7 @@ import {
   added, changesOf, copied, LEAST_DURATION, moved, noteAt, noteKey, notesOf, placed, quantised, removed, resized, revoiced, sameNotes, snapped, withNotes,
 } from "../lib/roll_notes.js";
 import { barAt, barsWithin, beatOf, lastBeat, onBeats, pitchOf, pitchRange, pull, seenOf, stretched, xOf, yOf, zoomed } from "../lib/roll_view.js";
-import { coloursOf, onTheme, trackFill, turnOf } from "../lib/theme.js";
+import { coloursOf, onTheme, trackFill, patternOf } from "../lib/theme.js";
 import { h, liveRegion } from "./dom.js";
 
 /** @typedef {import("../lib/piece.js").Piece} Piece */
@@ -869,7 +869,7 @@ export class PianoRollView extends EventTarget {
   /** @param {RollNote} note @param {number} x @param {number} y @param {number} high @param {boolean} isPale */
   _name(note, x, y, high, isPale) {
     const pen = this._painter, plate = PLATES[note.pitch];
-    if (turnOf(note.track) !== 0 && !isPale) { // on a pattern letters need a ground
+    if (patternOf(note.track) !== 0 && !isPale) { // on a pattern letters need a ground
       const key = `${plate} ${this.view.row}`;
       let across = this._widths.get(key);
       if (across === undefined) { across = pen.measureText(plate).width; this._widths.set(key, across); }

@@ -51,13 +51,13 @@ export function editCommands(roll) {
 
 /**
  * A row of tools for a roll, folded away until its button is pressed: who only listens is not in its way.
- * @param {PianoRollView} roll @param {() => HTMLElement[]} more further commands, at the end
+ * @param {PianoRollView} roll
  * @returns {{toggle: HTMLElement, element: HTMLElement}}
  */
-export function foldedCommands(roll, more = () => []) {
+export function foldedCommands(roll) {
   const { tool, grid, commands, tell } = editCommands(roll);
   const all = command(roll, "Choose all notes", "selectAll", "Ctrl+A", () => roll.selectAll());
-  const bar = h("div", { class: "dc-tools", role: "toolbar", "aria-label": "Editing" }, all, gap(), ...commands, ...more());
+  const bar = h("div", { class: "dc-tools", role: "toolbar", "aria-label": "Editing" }, all, gap(), ...commands);
   oneStop(bar);
   const element = h("div", { class: "dc-editor-tools", hidden: true }, tool.element, grid, bar);
   const toggle = button({

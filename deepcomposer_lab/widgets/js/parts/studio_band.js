@@ -2,7 +2,7 @@
 import { INSTRUMENTS, nearestProgram } from "../lib/programs.js";
 import { button, h, select, setPressed, slider } from "./dom.js";
 
-/** @typedef {{role: string, program: number | null}} Player a role and its General MIDI program, null for drums */
+/** @typedef {{role: string, program: number | null}} BandTrack a role and its General MIDI program, null for drums */
 
 /** What hangs on the model's roles, and means nothing to another model. */
 export const OF_THE_BAND = { tracks: null, instruments: null, track_seeds: null };
@@ -22,16 +22,16 @@ export function without(mapping, name) {
 
 /**
  * The rows of the band.
- * @param {{parameter: {name: string, label: string, help: string}, players: Player[], keepsTracksApart: boolean,
+ * @param {{parameter: {name: string, label: string, help: string}, band: BandTrack[], keepsTracksApart: boolean,
  *   values: () => Record<string, any>, change: (change: Record<string, any>) => void, holdSeed: () => void,
  *   toast: (words: string) => void}} options
  *   `values` gives all parameters as they are; `holdSeed` makes the next run start from the last one's seed
  */
-export function bandControl({ parameter: { name, label, help }, players, keepsTracksApart, values, change, holdSeed, toast }) {
-  const roles = players.map(({ role }) => role);
-  const rows = players.map(({ role, program }) => {
+export function bandControl({ parameter: { name, label, help }, band, keepsTracksApart, values, change, holdSeed, toast }) {
+  const roles = band.map(({ role }) => role);
+  const rows = band.map(({ role, program }) => {
     const added = button({
-      label: `Add ${role}`, text: titled(role), class: "dc-button dc-button-plain dc-player-add", onclick: () => {
+      label: `Add ${role}`, text: titled(role), class: "dc-button dc-button-plain dc-role-add", onclick: () => {
         const before = values()[name] ?? roles;
         const chosen = roles.filter((one) => (one === role) !== before.includes(one));
         if (!chosen.length) return toast("One track at least has to be added.");
@@ -57,14 +57,14 @@ export function bandControl({ parameter: { name, label, help }, players, keepsTr
       },
     });
     const own = h("button", {
-      type: "button", class: "dc-player-seed", title: "Take it back: this track follows the seed below again",
+      type: "button", class: "dc-role-seed", title: "Take it back: this track follows the seed below again",
       onclick: () => {
         change({ track_seeds: without(values().track_seeds, role) });
         update();
         draw.focus();
       },
     });
-    const row = h("div", { class: "dc-player-row", role: "group", "aria-label": titled(role) },
+    const row = h("div", { class: "dc-role-row", role: "group", "aria-label": titled(role) },
       added, instrument ? instrument.element : h("span", { class: "dc-hint" }, "Drum kit"), draw, own);
     return { role, added, instrument, usual, draw, own, row };
   });
@@ -83,7 +83,7 @@ export function bandControl({ parameter: { name, label, help }, players, keepsTr
   };
   update();
   return h("div", { class: "dc-parameter", role: "group", "aria-label": label },
-    h("b", {}, label), h("div", { class: "dc-players" }, ...rows.map(({ row }) => row)), h("p", { class: "dc-hint" }, help));
+    h("b", {}, label), h("div", { class: "dc-roles" }, ...rows.map(({ row }) => row)), h("p", { class: "dc-hint" }, help));
 }
 
 /**

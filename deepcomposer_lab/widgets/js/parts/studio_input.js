@@ -85,6 +85,8 @@ export class StudioInput {
     /** Numbers what is asked and drawn, in its order: an answer that is older than what is seen is not shown. */
     this._count = 0;
     this._newest = 0; // the number of what is seen
+    /** @type {Promise<void>} The edit that the kernel answers, or has answered, last. */
+    this._editing = Promise.resolve();
     this._unsent = 0; // edits that the kernel has not been told yet: what it answers until then is without them
     /** @type {any} The settings that what is seen was made with. */
     this._basis = app.state.settings;
@@ -261,7 +263,7 @@ export class StudioInput {
   }
 
   _listenToParts() {
-    this.roll.addEventListener("change", (/** @type {any} */ event) => this._edited(event.detail));
+    this.roll.addEventListener("change", (/** @type {any} */ event) => { this._editing = this._edited(event.detail); });
     this.roll.setTrim([0, 8], (trim) => this._trimmed(trim));
     this.keyboard.addEventListener("range", () => this._showOctave());
     this.keyboard.addEventListener("sustain", (/** @type {any} */ event) => this.sustain.set(event.detail.on));
@@ -629,12 +631,14 @@ export class StudioInput {
   }
 
   async undo() {
+    await this._editing; // what was drawn last is what is undone
     if (!this.history.canUndo) return this.app.say("Nothing to undo.");
     const reason = this.history.undoes;
     await this._return(this.history.undo(), `Undone: ${reason}.`);
   }
 
   async redo() {
+    await this._editing;
     if (!this.history.canRedo) return this.app.say("Nothing to redo.");
     await this._return(this.history.redo(), `Done again: ${this.history.undoes}.`);
   }
@@ -667,7 +671,7 @@ export class StudioInput {
     if (event.defaultPrevented) return;
     const inText = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") { if (event.shiftKey) this.redo(); else this.undo(); } else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "y") this.redo();
-    else if (event.key === " " && !inText && this.recorder.state !== "idle") this.record();
+    else if (event.key === " " && event.repeat) { /* held down after it has stopped a recording, or played */ } else if (event.key === " " && !inText && this.recorder.state !== "idle") this.record();
     else if (event.key === " " && !inText && !(event.target instanceof HTMLButtonElement)) this.app.transport.toggle();
     else if (event.key.toLowerCase() === "r" && !inText && !event.ctrlKey && !event.metaKey && !this.keyboard.element.contains(/** @type {Node} */ (event.target))) this.record();
     else return;

@@ -39,7 +39,6 @@ export class StudioTechnique {
     this.element = h("div", { class: "dc-step dc-step-technique" });
     /** @type {Piece} */
     this.before = app.state.input;
-    this.number = -1;
     /** @type {any[]} How each track sounds here. */
     this.mix = [];
     this._build();
@@ -215,7 +214,7 @@ export class StudioTechnique {
     if (parameter.kind === "band") {
       const { band = [], algorithm } = this.app.chosenModel ?? {};
       return bandControl({
-        ...shared, players: band, keepsTracksApart: algorithm === "musegan", values: () => this.app.state.technique.parameters, toast: (words) => this.app.toast(words),
+        ...shared, band, keepsTracksApart: algorithm === "musegan", values: () => this.app.state.technique.parameters, toast: (words) => this.app.toast(words),
       });
     }
     const unit = parameter.unit.replace(" per eight bars", "").replace("seconds", "s");
@@ -272,7 +271,6 @@ export class StudioTechnique {
       this._begin(prepared.piece);
       const answer = await this.app.ask("compose");
       if (!answer) return;
-      this.number = answer.number;
       this.roll.setBefore(prepared.piece);
     } finally {
       this._starting = false;
@@ -281,8 +279,7 @@ export class StudioTechnique {
   }
 
   /** A run has begun, here or by a cell of the notebook, with this piece. @param {{number: number, piece: Piece}} value */
-  _began({ number, piece }) {
-    this.number = number;
+  _began({ piece }) {
     this._begin(piece);
     this._ranWith = signatureOf(piece);
     this.roll.setBefore(piece);

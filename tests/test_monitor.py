@@ -15,6 +15,7 @@ from standin_trainer import BAND, OneNetwork, TwoNetworks, until
 import deepcomposer_lab as dc
 from deepcomposer_lab import studio, training
 from deepcomposer_lab.training.run import RunError
+from deepcomposer_lab.widgets.training_monitor import _Frame, _Pace
 
 ROOT = Path(__file__).parents[1]
 LONG = 10_000_000
@@ -103,6 +104,44 @@ def test_curves_and_the_datas_own_band(begin):
     assert "within" in words[4]
     assert "data 0.90–0.98" in words[4]
     assert figure.layout.xaxis.range == (0, 6)
+
+
+def test_a_page_is_sent_no_more_curves_than_it_can_draw():
+    now = 100.0
+    frame = _Frame()
+    pace = _Pace(frame, clock=lambda: now)
+    assert pace.is_due
+    pace.sent()
+    now += 0.3
+    assert not pace.is_due  # not drawn yet
+    frame.drawn = 1
+    now += 0.59
+    assert not pace.is_due  # drawing took 0.3 s, and 0.6 s belong to other things
+    now += 0.02
+    assert pace.is_due
+    pace.sent()
+    pace.sent()  # a step that was pressed meanwhile
+    frame.drawn = 2
+    now += 1.9
+    assert not pace.is_due  # the third is not drawn
+    now += 0.2
+    assert pace.is_due  # nobody looks, it seems
+    pace.sent()
+    now += 50
+    frame.drawn = 4  # a tab that was hidden
+    now += 2.1
+    assert pace.is_due
+
+
+def test_what_the_training_came_to_is_drawn_whether_somebody_looks_or_not(begin):
+    trainer = TwoNetworks(LONG, seconds=0.0005)
+    run = begin(trainer)
+    monitor = run.monitor
+    until(lambda: trainer.step > 100)
+    run.pause()
+    monitor.refresh()
+    [figure] = monitor.curves.children
+    assert figure.data[0].x[-1] == run.history.losses["discriminator"][0][-1]
 
 
 def test_the_slider_shows_and_plays_every_epoch(begin):

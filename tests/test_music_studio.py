@@ -355,8 +355,11 @@ class TestRuns:
             return {name: [(note.onset, note.pitch) for note in track.notes] for name, track in tracks.items()}
 
         page.compose(name="gan", model="musegan_rock", parameters={})
-        first, seed = voices(), page.studio.widget.run["seed"]
-        assert page.studio.composition.steps[-1].seed == seed
+        assert page.studio.composition.steps[-1].seed == page.studio.widget.run["seed"]
+        # Given, not drawn: about one seed in sixty gives the drums nothing to play.
+        seed = 1
+        page.compose(seed=seed)
+        first = voices()
         # As JSON brings it: names to numbers, and below a list for the pair.
         others = []
         for own in (5, 6, 7, 8):  # two seeds may give the same drums

@@ -30,7 +30,12 @@ def pretrained(technique: str, name: str) -> Model:
 
 
 def check_technique(model: Model, technique: str) -> None:
-    """Refuse a model that belongs to another technique with a ValueError."""
+    """Refuse a model that belongs to another technique with a ValueError, and what is no model with a TypeError."""
+    if not isinstance(model, Model):
+        raise TypeError(
+            f"A technique takes a loaded model, and got {model!r} ({type(model).__name__}); "
+            "its from_pretrained loads one by name, load_model too."
+        )
     if model.card.technique != technique:
         raise ValueError(
             f"The model {model.card.stem} is for the technique {model.card.technique!r}, not {technique!r}."

@@ -2,7 +2,8 @@
 
 It is made of ipywidgets, so that one monitor may stand under several cells, all alike, and one that is shown again
 shows the present state. A run calls `refresh` at most eight times a second, in a thread of its own; buttons only tell
-the run what is wished.
+the run what is wished. The curves are drawn as often as the page can: what it was sent and could not draw yet would
+pile up before every click, and a slow computer would show the training as it stood a minute ago.
 
 Lesson: notebooks/05_gans.ipynb.
 """
@@ -10,6 +11,7 @@ Lesson: notebooks/05_gans.ipynb.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -24,6 +26,8 @@ from deepcomposer_lab.music.composition import Composition
 _STATIC = Path(__file__).parent / "static"
 _OVER = ("stopped", "finished", "failed")
 _TROUBLES = (RuntimeError, ValueError, OSError)
+_RESTS_FOR_ONE = 2.0  # after drawing, the page has this many times as long for other things
+_LONGEST_WAIT = 2.0  # seconds: a page that is closed, or hidden, never says that it drew
 
 
 class Run(Protocol):
@@ -63,8 +67,13 @@ class _Chosen(NamedTuple):
 
 
 class _Frame(anywidget.AnyWidget):
-    """Brings the monitor's style, keys and what ipywidgets does not tell of its parts; it draws nothing."""
+    """Brings the monitor's style, keys and what ipywidgets does not tell of its parts; it draws nothing.
 
+    `sent` counts the drawings of the curves; the page sets `drawn` to the count once it has come to it.
+    """
+
+    sent = traitlets.Int().tag(sync=True)
+    drawn = traitlets.Int().tag(sync=True)
     hint = traitlets.Unicode().tag(sync=True)  # the chooser's tooltip: ipywidgets shows none beside a description
     _esm = _STATIC / "training_monitor.js"
     _css = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in ("tokens.css", "training_monitor.css"))
@@ -150,6 +159,7 @@ class TrainingMonitor(ipywidgets.VBox):
         for chooser in (self.epoch, self.pair):
             chooser.observe(lambda _: self._show_music(), "value")
         self._frame = _Frame()
+        self._pace = _Pace(self._frame)
         super().__init__(
             [
                 self._frame,
@@ -182,10 +192,17 @@ class TrainingMonitor(ipywidgets.VBox):
         with self._lock:
             self._show_controls()
             self._show_numbers()
-            drawn = self._curves()
-            if drawn is not None and self.curves.children != (drawn,):
-                self.curves.children = (drawn,)
+            if self.run.state != "running" or self._pace.is_due:
+                self._show_curves()
             self._show_samples()
+
+    def _show_curves(self) -> None:
+        drawn = self._curves()
+        if drawn is None:
+            return
+        if self.curves.children != (drawn,):
+            self.curves.children = (drawn,)
+        self._pace.sent()
 
     def _show_controls(self) -> None:
         run = self.run
@@ -336,6 +353,38 @@ class TrainingMonitor(ipywidgets.VBox):
                 self._player.value = ""  # the same sound once more starts again
                 self._player.value = player
             self.hear.disabled, self.hear.description = False, "Hear"
+
+
+class _Pace:
+    """Says when a page may be sent the next drawing: when it has drawn the last, and rested from it.
+
+    Parameters
+    ----------
+    frame : _Frame
+    clock : callable () -> float
+        Seconds, ever growing.
+    """
+
+    def __init__(self, frame: _Frame, clock: Callable[[], float] = time.monotonic) -> None:
+        self._frame, self._clock = frame, clock
+        self._sent_at = self._next = clock()
+        frame.observe(self._has_drawn, "drawn")
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the page could draw once more."""
+        return self._clock() >= self._next
+
+    def sent(self) -> None:
+        """Note that a drawing is on its way, behind which the page is asked to answer."""
+        self._sent_at = self._clock()
+        self._next = self._sent_at + _LONGEST_WAIT
+        self._frame.sent += 1
+
+    def _has_drawn(self, change: Mapping[str, Any]) -> None:
+        if change["new"] == self._frame.sent:
+            now = self._clock()
+            self._next = min(now + _RESTS_FOR_ONE * (now - self._sent_at), now + _LONGEST_WAIT)
 
 
 class _Button(ipywidgets.Button):

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from lab_page import choose_theme, run_cell, violations
+from lab_page import choose_theme, output_of, run_cell, violations
 
 NOTEBOOK = "notebooks/training.ipynb"
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,8 @@ CELLS = (
     "run.start()\n"
     "run.monitor",
     "import ipykernel\n"
-    "print('updates', trainer.step, trainer.discriminator_updates, run.state, 'ipykernel', ipykernel.__version__)",
+    "print('updates', trainer.step, trainer.discriminator_updates, run.state, 'ipykernel', ipykernel.__version__)\n"
+    "print('drawn', run.monitor._frame.drawn)",
     "run.monitor",
     "print('waiting')\ntry:\n    run.wait()\nexcept KeyboardInterrupt:\n    print('interrupted')",
 )
@@ -136,6 +137,8 @@ def it_moves_while_other_cells_run(opened, version):
     opened.wait_for_function("before => document.querySelector('.dc-monitor-status').textContent !== before", arg=first)
     assert updates(opened)[0] >= generator
     assert button(opened, "is-generator").is_disabled()
+    # The page says that it drew, or it would be sent a drawing every two seconds, or more than it can draw.
+    wait_for_updates(opened, lambda _: int(re.search(r"drawn (\d+)", output_of(opened, 1).last.inner_text())[1]) > 2)
 
 
 def pause_holds_it(opened):

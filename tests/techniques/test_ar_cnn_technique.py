@@ -350,3 +350,8 @@ def test_a_technique_takes_only_its_own_models(technique):
     card = replace(technique.model.card, technique="gan")
     with pytest.raises(ValueError, match="is for the technique 'gan'"):
         ARCNN(Model(card, technique.model.network, technique.encoding))
+
+
+def test_a_models_name_in_the_place_of_a_model_is_told_what_loads_one():
+    with pytest.raises(TypeError, match=r"got .autoregressive_cnn_bach. .*from_pretrained loads one by name"):
+        ARCNN("autoregressive_cnn_bach")

@@ -1,5 +1,5 @@
 // What the monitor of a training needs beside its parts: its keys, and that they do not reach the notebook.
-// It draws nothing; it finds the monitor it stands in.
+// It draws nothing; it finds the monitor it stands in, and tells the kernel when the page has drawn what it was sent.
 
 const KEYS = { " ": ".is-play", d: ".is-discriminator", g: ".is-generator", s: ".is-step", h: ".is-hear" };
 
@@ -46,6 +46,17 @@ function render({ model, el }) {
     fit();
   });
 
+  /** Messages come in their order: whoever reads this one has drawn the curves that were sent before it. */
+  const answer = () => {
+    clearTimeout(answering);
+    answering = setTimeout(() => {
+      model.set("drawn", model.get("sent"));
+      model.save_changes();
+    });
+  };
+  let answering = 0;
+  model.on("change:sent", answer);
+
   const stop = (event) => event.stopPropagation();
 
   /** A slider's handle has no name by itself, and a chooser with a label no tooltip. */
@@ -76,6 +87,8 @@ function render({ model, el }) {
   return () => {
     cancelAnimationFrame(frame);
     clearTimeout(waiting);
+    clearTimeout(answering);
+    model.off("change:sent", answer);
     watcher.disconnect();
     resizer.disconnect();
     root?.removeEventListener("keydown", onKey);

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from deepcomposer_lab.music.key import MODES
-from deepcomposer_lab.music.note import PITCH_NAMES
+from deepcomposer_lab.music.key import MODES, key_name
 from deepcomposer_lab.music.samples import list_sample_melodies, sample_melody
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ _LEARNT_FROM = {
 
 _STEPS = {"creative_risk": 0.05, "sampling_threshold": 0.005, "maximum_rest_time": 0.1, "maximum_note_length": 0.1}
 
-_KEYS = [f"{name} {mode}" for mode in MODES[:2] for name in PITCH_NAMES]
+_KEYS = [key_name((tonic, mode)) for mode in range(len(MODES)) for tonic in range(12)]
 _GAN_CONTROLS: tuple[dict[str, Any], ...] = (
     {
         "name": "tracks",  # and, beside each of them, "instruments" and "track_seeds"

@@ -116,8 +116,11 @@ def shift_to_c(tonic: int) -> int:
 
 
 def key_name(key: tuple[int, int]) -> str:
-    """Return a key in words: (7, 1) is "G minor"."""
-    return f"{PITCH_NAMES[key[0]]} {MODES[key[1]]}"
+    """Return a key in words, its tonic as its signature has it: (7, 1) is "G minor", (8, 0) "A♭ major"."""
+    tonic, mode = key
+    # A score in A♭ major has four flats; G♯ major, of the same keys of the piano, would have eight sharps.
+    name = {1: "D♭", 8: "A♭"}.get(tonic) if mode == 0 else None
+    return f"{name or PITCH_NAMES[tonic]} {MODES[mode]}"
 
 
 def read_key(text: str) -> tuple[int, int]:

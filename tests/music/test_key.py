@@ -102,6 +102,8 @@ def test_keys_are_named_and_read_again() -> None:
     for tonic in range(12):
         for mode in (0, 1):
             assert read_key(key_name((tonic, mode))) == (tonic, mode)
+            theirs = music21.key.KeySignature(signature_of((tonic, mode))).asKey(MODES[mode])
+            assert key_name((tonic, mode)).split()[0] == theirs.tonic.unicodeName  # as the score has it
     assert [read_key(text) for text in ("G", "g", "Am", "f# minor", "Bb major", "Cb", "B#", "E♭-major")] == [
         (7, 0),
         (7, 0),

@@ -134,10 +134,10 @@ def test_a_page_is_sent_no_more_curves_than_it_can_draw():
 
 
 def test_what_the_training_came_to_is_drawn_whether_somebody_looks_or_not(begin):
-    trainer = TwoNetworks(LONG, seconds=0.0005)
-    run = begin(trainer)
-    monitor = run.monitor
-    until(lambda: trainer.step > 100)
+    run = begin(TwoNetworks(LONG, seconds=0.0005))
+    until(lambda: run.trainer and run.trainer.step > 50)
+    monitor = run.monitor  # drawn as it is made, and then not for a while
+    until(lambda: run.trainer.step > 100)
     run.pause()
     monitor.refresh()
     [figure] = monitor.curves.children

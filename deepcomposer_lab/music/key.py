@@ -8,9 +8,10 @@ import numpy as np
 
 from deepcomposer_lab.music.checks import shown
 from deepcomposer_lab.music.composition import Composition
-from deepcomposer_lab.music.note import PITCH_NAMES
 
 MODES = ("major", "minor")
+_LETTERS = "FCGDAEB"  # of the line of fifths, from place −1
+_ACCIDENTALS = {-1: "♭", 0: "", 1: "♯"}
 
 # Probe-tone ratings of Krumhansl and Kessler (Krumhansl, Cognitive Foundations of Musical Pitch, 1990, table 2.1):
 # how well each degree, in semitones above the tonic, fits a key; major, then minor.
@@ -91,6 +92,15 @@ def signature_classes(sharps: int) -> set[int]:
     return {7 * fifth % 12 for fifth in range(sharps - 1, sharps + 6)}
 
 
+def letter_at(place: int) -> tuple[str, int]:
+    """Return the letter at a place of the line of fifths, C at 0, and by how many semitones it is altered.
+
+    … B♭ F C G D A E B F♯ C♯ …: −2 is ("B", -1), 6 is ("F", 1).
+    """
+    alter, letter = divmod(place + 1, len(_LETTERS))
+    return _LETTERS[letter], alter
+
+
 def _pitched(composition: Composition) -> tuple[np.ndarray, np.ndarray]:
     notes = [note for track in composition.tracks if not track.is_drum for note in track.notes]
     return np.array([note.pitch for note in notes]), np.array([note.duration for note in notes])
@@ -117,10 +127,9 @@ def shift_to_c(tonic: int) -> int:
 
 def key_name(key: tuple[int, int]) -> str:
     """Return a key in words, its tonic as its signature has it: (7, 1) is "G minor", (8, 0) "A♭ major"."""
-    tonic, mode = key
-    # A score in A♭ major has four flats; G♯ major, of the same keys of the piano, would have eight sharps.
-    name = {1: "D♭", 8: "A♭"}.get(tonic) if mode == 0 else None
-    return f"{name or PITCH_NAMES[tonic]} {MODES[mode]}"
+    mode = key[1]
+    letter, alter = letter_at(signature_of(key) + 3 * mode)  # A minor, without sharps as C major, is three fifths above
+    return f"{letter}{_ACCIDENTALS[alter]} {MODES[mode]}"
 
 
 def read_key(text: str) -> tuple[int, int]:

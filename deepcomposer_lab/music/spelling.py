@@ -9,9 +9,8 @@ twelve neighbours on that line: its own seven and the five that music in it borr
 from __future__ import annotations
 
 from deepcomposer_lab.music.composition import Composition
-from deepcomposer_lab.music.key import clear_key, signature_classes, signature_of
+from deepcomposer_lab.music.key import clear_key, letter_at, signature_classes, signature_of
 
-_LETTERS = "FCGDAEB"  # of the line of fifths, from place −1
 # How far below its signature's number of sharps a key's twelve places begin: C major has E♭ B♭ … C♯ G♯, A minor
 # B♭ F … G♯ D♯. Of all ranges these agree best with the editions of 128 pieces, most of them Bach's: 99 notes in 100.
 _BORROWED_FLATS = {0: 3, 1: 2}
@@ -66,5 +65,5 @@ def spell(pitch: int, key: tuple[int, int] | None) -> tuple[str, int, int]:
     key = key or _C_MAJOR
     lowest = signature_of(key) - _BORROWED_FLATS[key[1]]
     place = lowest + (7 * pitch - lowest) % 12
-    alter, letter = divmod(place + 1, len(_LETTERS))
-    return _LETTERS[letter], alter, (pitch - alter) // 12 - 1
+    letter, alter = letter_at(place)
+    return letter, alter, (pitch - alter) // 12 - 1

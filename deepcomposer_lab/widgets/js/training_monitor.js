@@ -46,6 +46,7 @@ function render({ model, el }) {
     fit();
   });
 
+  let answering = 0;
   /** Messages come in their order: whoever reads this one has drawn the curves that were sent before it. */
   const answer = () => {
     clearTimeout(answering);
@@ -54,7 +55,6 @@ function render({ model, el }) {
       model.save_changes();
     });
   };
-  let answering = 0;
   model.on("change:sent", answer);
 
   const stop = (event) => event.stopPropagation();
